@@ -1,0 +1,96 @@
+"""Compares one output of an answer with the reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How an output differs: a sentence, and the two sides in short."""
+
+    output: str
+    sentence: str
+    expected: str
+    got: str
+
+
+def describe(value: Any) -> str:
+    """Says what a value is: dtype and shape, or its type.
+
+    >>> describe(np.zeros((2, 3)))
+    'float64 array of shape (2, 3)'
+    """
+    if isinstance(value, (np.ndarray, np.generic)):
+        if value.ndim == 0:
+            return f"{value.dtype} scalar"
+        return f"{value.dtype} array of shape {value.shape}"
+    return "None" if value is None else type(value).__name__
+
+
+def as_numbers(value: Any) -> np.ndarray | None:
+    """`value` as a numeric array, or None when it is not one."""
+    if hasattr(value, "detach"):  # a torch tensor, perhaps with a graph
+        value = value.detach()
+    try:
+        array = np.asarray(value)
+    except Exception:
+        return None
+    return array if array.dtype.kind in "biuf" else None
+
+
+def difference(
+    name: str, got: Any, want: np.ndarray, tolerance: float, scale: float = 0.0
+) -> Difference | None:
+    """The difference between an output and the reference, or None if it passes.
+
+    Args:
+        name: of the output.
+        got: what the answer returned, anything.
+        want: the reference, numeric.
+        tolerance: largest error relative to max(|want|, scale).
+        scale: see `Case.scale`.
+
+    Integer outputs (shapes, axes, counts) must be equal.
+    """
+    want = np.asarray(want)
+    numbers = as_numbers(got)
+    if numbers is None:
+        return Difference(
+            name, f"`{name}` is not an array of numbers.", describe(want), describe(got)
+        )
+    if numbers.shape != want.shape:
+        return Difference(name, f"`{name}` has the wrong shape.", describe(want), describe(numbers))
+    if want.size == 0:
+        return None
+    exact = want.dtype.kind in "biu"
+    limit = 0.0 if exact else tolerance * max(float(np.abs(want).max()), scale)
+    error = np.abs(numbers.astype(np.float64) - want.astype(np.float64))
+    wrong = ~(error <= limit)  # NaN is wrong too
+    if not wrong.any():
+        return None
+    return _located(name, numbers, want, error, wrong)
+
+
+def _located(name, got, want, error, wrong) -> Difference:
+    """Names the worst place."""
+    ranked = np.where(np.isfinite(got), error, np.inf)
+    worst = np.unravel_index(int(np.argmax(ranked)), want.shape)
+    where = f"[{', '.join(map(str, worst))}]" if worst else ""
+    count = int(wrong.sum())
+    if not np.isfinite(got[worst]):
+        bad = int((~np.isfinite(got)).sum())
+        sentence = (
+            f"`{name}` is not finite in {bad} of {want.size} places, first at `{name}{where}`."
+        )
+    elif want.size == 1:
+        sentence = f"`{name}` is off by {error[worst]:.3g}."
+    else:
+        sentence = (
+            f"`{name}` is wrong in {count} of {want.size} places; "
+            f"worst at `{name}{where}`, off by {error[worst]:.3g}."
+        )
+    return Difference(name, sentence, f"{want[worst]:.8g}", f"{got[worst]:.8g}")

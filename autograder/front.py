@@ -1,0 +1,105 @@
+"""The front door: `check` for learners, `grade` for the hidden cells of a class."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+from autograder.judge import judge
+from autograder.registry import exercise
+from autograder.spec import Exercise
+from autograder.verdict import Verdict
+
+PUBLIC_SEED = "public"
+SEED_VARIABLE = "BATCHNORM_SECRET_SEED"
+SEED_FILE = Path(__file__).resolve().parent.parent / ".secret_seed"
+SHORTEST_SEED = 8
+
+
+class NotPassed(AssertionError):
+    """Raised under `nbgrader validate`, where a failing check must be an error."""
+
+
+class MissingSeed(RuntimeError):
+    """There is no secret seed to draw the hidden cases from."""
+
+
+def check(id: str, *answers: Any) -> Verdict:
+    """Checks an answer on the public cases of an exercise.
+
+    Args:
+        id: the exercise, "2.1".
+        answers: what you wrote: the functions or classes that the exercise
+            names, in that order.
+
+    Returns:
+        A verdict; a notebook shows it when the call is the last line of a cell.
+
+    Raises:
+        LookupError: there is no such exercise.
+        TypeError: the number of answers is wrong.
+    """
+    spec = exercise(id)
+    _count(spec, answers, "check")
+    verdict = judge(spec, answers, PUBLIC_SEED)
+    if os.environ.get("NBGRADER_EXECUTION") == "validate" and not verdict.ok:
+        raise NotPassed(str(verdict))
+    return verdict
+
+
+class Marks(float):
+    """Points for an exercise: nbgrader reads the number, people read the verdict."""
+
+    verdict: Verdict
+
+    def _repr_html_(self) -> str:
+        return self.verdict._repr_html_()
+
+
+def grade(id: str, *answers: Any) -> Marks:
+    """Marks an answer on hidden cases: the exercise's points times the share of cases passed.
+
+    Raises:
+        MissingSeed: no secret seed is set.
+        LookupError, TypeError: as for `check`.
+    """
+    spec = exercise(id)
+    _count(spec, answers, "grade")
+    seed = secret_seed()
+    # nbgrader takes any text on stderr for a failure, and a right answer may warn.
+    with contextlib.redirect_stderr(io.StringIO()):
+        verdict = judge(spec, answers, seed)
+    marks = Marks(round(spec.points * verdict.share, 2))
+    marks.verdict = verdict
+    return marks
+
+
+def secret_seed() -> str:
+    """The instructor's seed, from the environment or from the ignored file.
+
+    Raises:
+        MissingSeed: neither is there, or the seed is shorter than 8 characters.
+    """
+    seed = os.environ.get(SEED_VARIABLE, "")
+    if not seed and SEED_FILE.exists():
+        seed = SEED_FILE.read_text(encoding="utf8")
+    seed = seed.strip()
+    if len(seed) < SHORTEST_SEED:
+        problem = "is missing" if not seed else f"is shorter than {SHORTEST_SEED} characters"
+        raise MissingSeed(
+            f"The secret seed for hidden tests {problem}. Set the environment variable {SEED_VARIABLE}, "
+            f"or write a line of random text to {SEED_FILE.name} in the course folder "
+            '(python -c "import secrets; print(secrets.token_hex(16))" > .secret_seed).'
+        )
+    return seed
+
+
+def _count(spec: Exercise, answers: tuple[Any, ...], function: str) -> None:
+    if len(answers) != len(spec.answers):
+        call = f'{function}("{spec.id}", {", ".join(spec.answers)})'
+        raise TypeError(
+            f"Exercise {spec.id} takes {len(spec.answers)} answer(s); call it as {call}."
+        )

@@ -1,0 +1,103 @@
+"""The mutation test of the grader: does every wrong answer fail, and by its own name?
+
+For every exercise: the reference, the worked solution and other right ways must get
+full marks; the learner's stub must get none, without a crash; every named mistake must
+lose marks and be named as itself. With any seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from autograder.judge import judge
+from autograder.registry import exercises
+from autograder.source import Written, written_exercises
+from autograder.spec import Exercise
+
+STUB = "raise NotImplementedError"
+
+
+@dataclass
+class Score:
+    """What the grader of one exercise did with answers whose worth is known.
+
+    `problems` lists everything that it judged wrongly; empty means a score of 100 %.
+    """
+
+    exercise: Exercise
+    judged: int = 0
+    killed: set[str] = field(default_factory=set)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def percent(self) -> float:
+        """Share of mistakes that lost marks and were named, with every seed; 0 to 100."""
+        return 100 * len(self.killed) / len(self.exercise.mistakes)
+
+
+def answers_from(code: str, names: Iterable[str]) -> tuple[Any, ...]:
+    """Runs the code of an answer cell and returns what it defines under `names`."""
+    import numpy
+
+    scope: dict[str, Any] = {"np": numpy, "__name__": "answer"}
+    exec(compile(code, "<answer>", "exec"), scope)
+    return tuple(scope[name] for name in names)
+
+
+def stub_of(written: Written) -> str:
+    """The answer cell as learners receive it."""
+    lines, inside = [], False
+    for line in written.parts["answer"].splitlines():
+        if line.strip() == "### BEGIN SOLUTION":
+            inside = True
+            lines.append(line.replace("### BEGIN SOLUTION", STUB))
+        elif line.strip() == "### END SOLUTION":
+            inside = False
+        elif not inside:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def score(exercise: Exercise, written: Written, seeds: Iterable[str]) -> Score:
+    """Judges everything that is known about an exercise, once per seed."""
+    right = {"the worked solution": answers_from(written.solution, exercise.answers)}
+    right |= exercise.right_ways
+    stub = answers_from(stub_of(written), exercise.answers)
+    result = Score(exercise, killed={m.name for m in exercise.mistakes})
+    for seed in seeds:
+        for name, answers in right.items():
+            verdict = judge(exercise, answers, seed)
+            result.judged += 1
+            if not verdict.ok:
+                result.problems.append(f"seed {seed}: {name} was rejected.\n{verdict}")
+        verdict = judge(exercise, stub, seed)
+        result.judged += 1
+        if verdict.passed or "Not written yet" not in str(verdict):
+            result.problems.append(f"seed {seed}: the stub was not recognised.\n{verdict}")
+        for mistake in exercise.mistakes:
+            verdict = judge(exercise, mistake.answers, seed)
+            result.judged += 1
+            if verdict.ok or verdict.mistakes != (mistake.name,):
+                result.killed.discard(mistake.name)
+                seen = "passed" if verdict.ok else f"was named {verdict.mistakes or 'nothing'}"
+                result.problems.append(f"seed {seed}: the mistake “{mistake.name}” {seen}.")
+    return result
+
+
+def scores(seeds: Iterable[str]) -> list[Score]:
+    """The score of every exercise.
+
+    Raises:
+        LookupError: there are no exercises, or one has no source or the reverse.
+    """
+    seeds, known, written = list(seeds), exercises(), written_exercises()
+    if not known or not seeds:
+        raise LookupError("There is nothing to score: no exercises or no seeds.")
+    if known.keys() != written.keys():
+        odd = sorted(known.keys() ^ written.keys())
+        raise LookupError(
+            f"Specified but not written, or written but not specified: {', '.join(odd)}."
+        )
+    return [score(known[id], written[id], seeds) for id in known]

@@ -1,0 +1,105 @@
+"""Reads `solutions/*/*.md`: the one text that an exercise is written in.
+
+A source is a MyST notebook. Tags on its cells say what each one is:
+
+| tag            | cell     | becomes                                             |
+|----------------|----------|-----------------------------------------------------|
+| `exercise-2.1` | markdown | the task, under a heading made from the specification |
+| `hint`         | markdown | first help, folded away                             |
+| `template`     | markdown | second help, folded away                            |
+| `answer`       | code     | the learner's cell; `BEGIN SOLUTION` regions are cut |
+| `explanation`  | markdown | goes with the worked solution, in the book only      |
+
+Cells without one of these tags are kept as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jupytext
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).resolve().parent.parent
+PARTS = ("hint", "template", "answer", "explanation")
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+
+
+class SourceError(ValueError):
+    """A source does not follow the form above; the message says where."""
+
+
+@dataclass
+class Written:
+    """An exercise as written: every part a text, `""` where there is none."""
+
+    id: str
+    assignment: str
+    task: str
+    parts: dict[str, str] = field(default_factory=lambda: dict.fromkeys(PARTS, ""))
+
+    @property
+    def solution(self) -> str:
+        """The answer cell without its markers: what a solver would have written."""
+        kept = [
+            line for line in self.parts["answer"].splitlines() if line.strip() not in (BEGIN, END)
+        ]
+        return "\n".join(kept)
+
+    @property
+    def secret_lines(self) -> list[str]:
+        """Lines inside solution regions, stripped; they must not reach a learner."""
+        regions = re.findall(rf"{BEGIN}\n(.*?){END}", self.parts["answer"], re.DOTALL)
+        return [line.strip() for region in regions for line in region.splitlines() if line.strip()]
+
+
+def sources(root: Path = ROOT) -> list[Path]:
+    """The source of every assignment, in order."""
+    return sorted((root / "solutions").glob("*/*.md"))
+
+
+def cell_role(cell: NotebookNode) -> tuple[str, str]:
+    """What a cell is: its role and, for a task, the exercise's id."""
+    tags = cell.metadata.get("tags", [])
+    for tag in tags:
+        if tag.startswith("exercise-"):
+            return "task", tag.removeprefix("exercise-")
+        if tag in PARTS:
+            return tag, ""
+    return "plain", ""
+
+
+def read(path: Path) -> tuple[NotebookNode, list[Written]]:
+    """The notebook of a source and the exercises in it.
+
+    Raises:
+        SourceError: a part stands before any task, twice, or is missing.
+    """
+    notebook = jupytext.read(path, fmt="md:myst")
+    written: list[Written] = []
+    for cell in notebook.cells:
+        role, id = cell_role(cell)
+        if role == "task":
+            written.append(Written(id, path.stem, cell.source))
+        elif role != "plain":
+            if not written:
+                raise SourceError(f"{path}: a {role} cell stands before the first exercise-… cell.")
+            if written[-1].parts[role]:
+                raise SourceError(f"{path}: exercise {written[-1].id} has two {role} cells.")
+            written[-1].parts[role] = cell.source
+    for exercise in written:
+        missing = [part for part in PARTS if not exercise.parts[part]]
+        if missing:
+            raise SourceError(f"{path}: exercise {exercise.id} has no {', '.join(missing)} cell.")
+        if not exercise.secret_lines:
+            raise SourceError(
+                f"{path}: the answer of exercise {exercise.id} has no {BEGIN} … {END} region."
+            )
+    return notebook, written
+
+
+def written_exercises(root: Path = ROOT) -> dict[str, Written]:
+    """Every exercise in every source, by id."""
+    return {w.id: w for path in sources(root) for w in read(path)[1]}

@@ -1,0 +1,1 @@
+"""What the chapters and exercises share: data, figures, small networks."""
