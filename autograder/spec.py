@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 # Answers may compute in single precision: 64 roundings of it are forgiven,
-# times the condition number of the case.
+# times the condition number of the case. Where the digits of double precision
+# are the subject, a case asks for `DOUBLE_ROUNDOFF`.
 SINGLE_ROUNDOFF = 2.0**-23
+DOUBLE_ROUNDOFF = 2.0**-52
 FORGIVEN_ROUNDINGS = 64
 
 
@@ -34,17 +36,20 @@ class Case:
         scale: per output, the size errors are measured against where that is
             larger than the largest expected value; for outputs that nearly
             vanish by cancellation, such as dx of a batch of two.
+        roundoff: spacing of the numbers at 1 in the precision that the answer
+            must keep.
     """
 
     name: str
     inputs: Mapping[str, Any]
     condition: float = 1.0
     scale: Mapping[str, float] = field(default_factory=dict)
+    roundoff: float = SINGLE_ROUNDOFF
 
     @property
     def tolerance(self) -> float:
         """Largest error that passes, relative to the size of the output."""
-        return FORGIVEN_ROUNDINGS * SINGLE_ROUNDOFF * self.condition
+        return FORGIVEN_ROUNDINGS * self.roundoff * self.condition
 
 
 @dataclass(frozen=True)
@@ -146,3 +151,14 @@ def entry(mapping: Any, key: str, what: str) -> Any:
     if key not in mapping:
         raise AnswerError(f"{what} has no entry {key!r}; it has {sorted(map(str, mapping))}.")
     return mapping[key]
+
+
+def attribute(instance: Any, name: str, what: str) -> Any:
+    """Takes an attribute of an instance of the learner's class, or says that it is missing.
+
+    Raises:
+        AnswerError: there is no such attribute.
+    """
+    if not hasattr(instance, name):
+        raise AnswerError(f"{what} has no attribute `{name}`. Set `self.{name}` in `__init__`.")
+    return getattr(instance, name)
