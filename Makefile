@@ -12,7 +12,7 @@ PY := $(BIN)/python
 STAMP := $(ENVIRONMENT)/.batchnorm-installed
 SUBMISSIONS ?=
 
-.PHONY: help setup book strict serve test test-all exercises grade clean
+.PHONY: help setup book strict page serve test test-all exercises grade clean
 help:
 	@echo "make book      set up and build the site: _build/html/index.html"
 	@echo "make test      set up and run the tests"
@@ -35,6 +35,13 @@ book: $(STAMP)
 strict: $(STAMP)
 	rm -rf _build
 	$(BIN)/jupyter-book build --all -W -n --keep-going .
+
+# One page alone, for its author: make page PAGE=chapters/1-math/2-forward
+PAGE_OUT ?= _build/page
+page: $(STAMP)
+	@mkdir -p $(PAGE_OUT)
+	@printf 'format: jb-book\nroot: index\nchapters:\n  - file: $(PAGE)\n  - file: chapters/appendix/bibliography\n' > $(PAGE_OUT)/toc.yml
+	$(BIN)/jupyter-book build --toc $(PAGE_OUT)/toc.yml --path-output $(PAGE_OUT) .
 
 serve: book
 	$(PY) -m http.server -d _build/html 8000

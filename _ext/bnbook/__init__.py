@@ -1,0 +1,10 @@
+"""The book's own Sphinx extension: questions, exercises, a lean page, a cache that notices code changes."""
+
+from bnbook import cache, exercise, lean, question
+
+
+def setup(app):
+    for part in (question, exercise, lean, cache):
+        part.setup(app)
+    app.add_css_file("book.css")
+    return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}
