@@ -17,6 +17,7 @@ PUBLIC_SEED = "public"
 SEED_VARIABLE = "BATCHNORM_SECRET_SEED"
 SEED_FILE = Path(__file__).resolve().parent.parent / ".secret_seed"
 SHORTEST_SEED = 8
+MARKS_TYPE = "application/vnd.batchnorm-inside-out.marks+json"
 
 
 class NotPassed(AssertionError):
@@ -51,12 +52,25 @@ def check(id: str, *answers: Any) -> Verdict:
 
 
 class Marks(float):
-    """Points for an exercise: nbgrader reads the number, people read the verdict."""
+    """Points for an exercise: nbgrader reads the number, people read the verdict.
+
+    The third form, under `MARKS_TYPE`, is for grading a class: what happened, as data.
+    """
 
     verdict: Verdict
 
-    def _repr_html_(self) -> str:
-        return self.verdict._repr_html_()
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
+        verdict = self.verdict
+        facts = {
+            "exercise": verdict.exercise,
+            "points": float(self),
+            "passed": verdict.passed,
+            "total": verdict.total,
+            "mistakes": list(verdict.mistakes),
+            "kinds": sorted({f.kind for f in verdict.failures if f.kind}),
+        }
+        html = verdict._repr_html_()
+        return {"text/plain": repr(float(self)), "text/html": html, MARKS_TYPE: facts}
 
 
 def grade(id: str, *answers: Any) -> Marks:

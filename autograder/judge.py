@@ -193,6 +193,7 @@ def _failure(exercise: Exercise, case: Case, outcome: Outcome, want: Mapping) ->
         problem=problem or "",
         line=outcome.line,
         differences=differences,
+        kind=outcome.kind,
     )
 
 

@@ -17,6 +17,7 @@ class Failure:
     problem: str
     line: str
     differences: tuple[Difference, ...]
+    kind: str = ""  # exception type, where one stopped the case
 
 
 @dataclass(frozen=True)
