@@ -101,3 +101,28 @@ def scores(seeds: Iterable[str]) -> list[Score]:
             f"Specified but not written, or written but not specified: {', '.join(odd)}."
         )
     return [score(known[id], written[id], seeds) for id in known]
+
+
+def table(results: list[Score]) -> str:
+    """The scores as a Markdown table."""
+    rows = [
+        "| exercise | named mistakes | killed and named | other right ways | accepted |",
+        "|---|---|---|---|---|",
+    ]
+    for result in results:
+        spec = result.exercise
+        rejected = sum("rejected" in problem for problem in result.problems)
+        rows.append(
+            f"| {spec.id} {spec.title} | {len(spec.mistakes)} | {result.percent:.0f} % "
+            f"| {len(spec.right_ways) + 1} | {'all' if not rejected else 'not all'} |"
+        )
+    return "\n".join(rows)
+
+
+def list_of_mistakes(results: list[Score]) -> str:
+    """Every named mistake, as a Markdown list per exercise."""
+    lines = []
+    for result in results:
+        names = "; ".join(m.name for m in result.exercise.mistakes)
+        lines.append(f"- **{result.exercise.id} {result.exercise.title}**: {names}.")
+    return "\n".join(lines)
