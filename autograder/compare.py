@@ -63,7 +63,9 @@ def difference(
             name, f"`{name}` is not an array of numbers.", describe(want), describe(got)
         )
     if numbers.shape != want.shape:
-        return Difference(name, f"`{name}` has the wrong shape.", describe(want), describe(numbers))
+        return Difference(
+            name, f"`{name}` has the wrong shape.", _in_short(want, want), _in_short(numbers, want)
+        )
     if want.size == 0:
         return None
     exact = want.dtype.kind in "biu"
@@ -73,6 +75,13 @@ def difference(
     if not wrong.any():
         return None
     return _located(name, numbers, want, error, wrong)
+
+
+def _in_short(array: np.ndarray, want: np.ndarray) -> str:
+    """A few whole numbers (axes, shapes) as they are; of anything else, dtype and shape."""
+    if want.dtype.kind in "iu" and array.size <= 8:
+        return str(array.tolist())
+    return describe(array)
 
 
 def _located(name, got, want, error, wrong) -> Difference:
@@ -93,4 +102,6 @@ def _located(name, got, want, error, wrong) -> Difference:
             f"`{name}` is wrong in {count} of {want.size} places; "
             f"worst at `{name}{where}`, off by {error[worst]:.3g}."
         )
+    if worst and want.dtype.kind in "iu" and want.size <= 8:
+        return Difference(name, sentence, _in_short(want, want), _in_short(got, want))
     return Difference(name, sentence, f"{want[worst]:.8g}", f"{got[worst]:.8g}")
