@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -140,3 +141,23 @@ def accuracy(model: nn.Module) -> float:
     for module, mode in modes:
         module.training = mode
     return right
+
+
+def accuracy_map(norm: str, scales: list[float], rates: list[float]) -> np.ndarray:
+    """Test accuracy of a small network over initial scale and learning rate.
+
+    Five hidden layers of 64, He initialisation with the hidden weights times
+    `scale`, three epochs, one seed.
+
+    Returns:
+        (len(scales), len(rates)), a row per scale.
+    """
+    values = np.empty((len(scales), len(rates)))
+    for i, scale in enumerate(scales):
+        for j, lr in enumerate(rates):
+            model = mlp(depth=5, width=64, norm=norm, init="he")
+            with torch.no_grad():
+                for layer in linear_layers(model)[:-1]:
+                    layer.weight *= scale
+            values[i, j] = train(model, lr, epochs=3).accuracy
+    return values
