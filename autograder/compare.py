@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from autograder.spec import Measured
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -54,9 +56,14 @@ def difference(
         tolerance: largest error relative to max(|want|, scale).
         scale: see `Case.scale`.
 
-    Integer outputs (shapes, axes, counts) must be equal.
+    Integer outputs (shapes, axes, counts) must be equal. A `Measured` output
+    must not exceed the reference.
     """
     want = np.asarray(want)
+    if isinstance(got, Measured):
+        if got.amount <= want:
+            return None
+        return Difference(name, got.says, f"at most {want:g}", f"{got.amount:.3g}")
     numbers = as_numbers(got)
     if numbers is None:
         return Difference(

@@ -14,15 +14,17 @@ from typing import Any
 
 import numpy as np
 
+import bnlab
 from autograder.compare import Difference, as_numbers, describe, difference
 from autograder.limits import TimeLimit, time_limit
-from autograder.spec import AnswerError, Case, Exercise
+from autograder.spec import AnswerError, Case, Exercise, Measured, Mistake
 from autograder.verdict import Failure, Verdict
 
 _NOT_THE_LEARNERS = tuple(
     os.path.realpath(p)
     for p in (
         os.path.dirname(__file__),
+        os.path.dirname(bnlab.__file__),
         sysconfig.get_path("stdlib"),
         sysconfig.get_path("purelib"),
     )
@@ -213,16 +215,14 @@ def _diagnose(exercise, cases, outcomes, wanted):
     First a mistake that does the same in every case and every output; failing
     that, one per wrong output, so that two independent slips are both named.
     """
-    runs = []
     for mistake in exercise.mistakes:
-        theirs = run_cases(exercise, mistake.answers, cases)
-        if all(_agrees(c, o, t) for c, o, t in zip(cases, outcomes, theirs, strict=True)):
+        if _does_the_same(exercise, mistake, cases, outcomes):
             return [mistake]
-        runs.append((mistake, theirs))
     if any(o.error or o.changed for o in outcomes):
         return []
+    runs = [(m, run_cases(exercise, m.answers, cases)) for m in exercise.mistakes]
     named = []
-    for output in wanted[0]:
+    for output in dict.fromkeys(name for want in wanted for name in want):
         if _output_is(output, cases, outcomes, wanted):
             continue
         for mistake, theirs in runs:
@@ -236,11 +236,20 @@ def _diagnose(exercise, cases, outcomes, wanted):
     return named
 
 
-def _output_is(output: str, cases, outcomes, others) -> bool:
-    """Whether one output agrees with the other side in every case."""
+def _does_the_same(exercise: Exercise, mistake: Mistake, cases, outcomes) -> bool:
+    """Whether a mistake agrees in every case; it runs no further than the first that differs."""
     return all(
-        output in other and _numbers_agree(case, output, outcome.outputs, other)
+        _agrees(case, outcome, *run_cases(exercise, mistake.answers, [case]))
+        for case, outcome in zip(cases, outcomes, strict=True)
+    )
+
+
+def _output_is(output: str, cases, outcomes, others) -> bool:
+    """Whether one output agrees with the other side in every case that has it."""
+    return all(
+        _numbers_agree(case, output, outcome.outputs, other)
         for case, outcome, other in zip(cases, outcomes, others, strict=True)
+        if output in other
     )
 
 
@@ -256,6 +265,8 @@ def _agrees(case: Case, mine: Outcome, theirs: Outcome) -> bool:
 
 
 def _numbers_agree(case: Case, name: str, mine: Mapping, theirs: Mapping) -> bool:
+    if isinstance(mine.get(name), Measured) and isinstance(theirs[name], Measured):
+        return mine[name].kind == theirs[name].kind
     a, b = as_numbers(mine.get(name)), as_numbers(theirs[name])
     if a is None or b is None or a.shape != b.shape:
         return False

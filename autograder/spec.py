@@ -25,6 +25,22 @@ class AnswerError(Exception):
 
 
 @dataclass(frozen=True)
+class Measured:
+    """An output that is measured and passes up to a limit: the reference's value.
+
+    Args:
+        amount: what was measured.
+        says: a sentence to the learner, for when the amount is over the limit.
+        kind: what made it too large, "" when nothing did. Answers of the same
+            kind make the same mistake, whatever their amounts.
+    """
+
+    amount: float
+    says: str
+    kind: str
+
+
+@dataclass(frozen=True)
 class Case:
     """One set of inputs.
 
