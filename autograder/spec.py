@@ -13,10 +13,8 @@ from typing import Any
 import numpy as np
 
 # Answers may compute in single precision: 64 roundings of it are forgiven,
-# times the condition number of the case. Where the digits of double precision
-# are the subject, a case asks for `DOUBLE_ROUNDOFF`.
+# times the condition number of the case.
 SINGLE_ROUNDOFF = 2.0**-23
-DOUBLE_ROUNDOFF = 2.0**-52
 FORGIVEN_ROUNDINGS = 64
 
 
@@ -52,20 +50,17 @@ class Case:
         scale: per output, the size errors are measured against where that is
             larger than the largest expected value; for outputs that nearly
             vanish by cancellation, such as dx of a batch of two.
-        roundoff: spacing of the numbers at 1 in the precision that the answer
-            must keep.
     """
 
     name: str
     inputs: Mapping[str, Any]
     condition: float = 1.0
     scale: Mapping[str, float] = field(default_factory=dict)
-    roundoff: float = SINGLE_ROUNDOFF
 
     @property
     def tolerance(self) -> float:
         """Largest error that passes, relative to the size of the output."""
-        return FORGIVEN_ROUNDINGS * self.roundoff * self.condition
+        return FORGIVEN_ROUNDINGS * SINGLE_ROUNDOFF * self.condition
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,9 @@ from html import escape
 
 from autograder.compare import Difference
 
+# Wrong outputs of a case that are shown in full; one wrong step often spoils many.
+SHOWN = 3
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -18,6 +21,16 @@ class Failure:
     line: str
     differences: tuple[Difference, ...]
     kind: str = ""  # exception type, where one stopped the case
+
+    @property
+    def shown(self) -> tuple[Difference, ...]:
+        """The differences to show in full."""
+        return self.differences[:SHOWN]
+
+    @property
+    def also_wrong(self) -> str:
+        """Names of the other outputs that differ, or ''."""
+        return ", ".join(f"`{d.output}`" for d in self.differences[SHOWN:])
 
 
 @dataclass(frozen=True)
@@ -68,8 +81,10 @@ class Verdict:
             lines += [f"Problem:  {first.problem}"]
         if first.line:
             lines += [f"Where:    {first.line}"]
-        for d in first.differences:
+        for d in first.shown:
             lines += [f"Problem:  {d.sentence}", f"          expected {d.expected}, got {d.got}"]
+        if first.also_wrong:
+            lines += [f"Also wrong: {first.also_wrong}"]
         lines += [f"Looks like: {says}" for says in self.looks_like]
         if len(self.failures) > 1:
             lines += ["Also failing: " + "; ".join(f.case for f in self.failures[1:])]
@@ -104,9 +119,11 @@ def _failure_html(verdict: Verdict) -> str:
         rows.append(("Problem", _html(first.problem)))
     if first.line:
         rows.append(("Where", f"<code>{escape(first.line)}</code>"))
-    for d in first.differences:
+    for d in first.shown:
         sides = f"expected <code>{escape(d.expected)}</code>, got <code>{escape(d.got)}</code>"
         rows.append(("Problem", f"{_html(d.sentence)}<br>{sides}"))
+    if first.also_wrong:
+        rows.append(("Also wrong", _html(first.also_wrong)))
     rows += [("Looks like", f"<strong>{_html(says)}</strong>") for says in verdict.looks_like]
     if len(verdict.failures) > 1:
         rows.append(("Also failing", _html("; ".join(f.case for f in verdict.failures[1:]))))
