@@ -67,7 +67,7 @@ def difference(
     numbers = as_numbers(got)
     if numbers is None:
         return Difference(
-            name, f"`{name}` is not an array of numbers.", describe(want), describe(got)
+            name, f"`{name}` is not an array of numbers.", _in_short(want, want), describe(got)
         )
     if numbers.shape != want.shape:
         return Difference(
