@@ -21,6 +21,7 @@ from autograder.source import ROOT, written_exercises
 
 ASSIGNMENT = "02-numpy"
 FIRST = "2.1"  # the exercise that accidents happen to
+SOLVES_MATH = "sue-math"
 
 EPS_MISSING = """
 def forward(x, gamma, beta, eps=1e-5):
@@ -69,6 +70,18 @@ def noisy(answer):
     return inner
 
 forward = noisy(forward)
+"""
+PRINTS_SEED = """
+import os
+from IPython.display import HTML
+
+display(HTML("<b>my plot</b><script>steal()</script>"))
+print(dict(os.environ))
+given = forward
+
+def forward(x, gamma, beta, eps=1e-5):
+    print("x is what was hidden", x)
+    return given(x, gamma, beta, eps)
 """
 LOOP_AFTER_ANSWER = """
 while True:
@@ -179,7 +192,8 @@ CLASS: dict[str, Callable[[], NotebookNode]] = {
     "pat-copied-cells": copied_cells,
     "quinn-stripped": stripped,
     "ray-warns": lambda: answered(ASSIGNMENT, ex2_1=solution(FIRST) + WARNS),
-    # "sue-math": lambda: answered("01-math"),
+    SOLVES_MATH: lambda: answered("01-math"),
+    "zoe-prints-seed": lambda: answered(ASSIGNMENT, ex2_1=solution(FIRST) + PRINTS_SEED),
 }
 GARBAGE = {
     "tom-garbage": "<html>Your session has expired. Please log in.</html>",
@@ -192,7 +206,7 @@ def make(folder: Path) -> None:
     """Writes the class in the three layouts, with some files that are no submissions."""
     folder.mkdir(parents=True)
     for number, (student, notebook) in enumerate(CLASS.items()):
-        assignment = "01-math" if student.endswith("-math") else ASSIGNMENT
+        assignment = "01-math" if student == SOLVES_MATH else ASSIGNMENT
         text = json.dumps(notebook(), ensure_ascii=False)
         _write(folder, student, assignment, number, text)
     for number, (student, text) in enumerate(GARBAGE.items()):
