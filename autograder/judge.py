@@ -125,7 +125,7 @@ def _run(exercise: Exercise, answers: tuple[Any, ...], case: Case) -> Outcome:
 
 def _explain(error: BaseException, exercise: Exercise) -> str:
     if isinstance(error, NotImplementedError):
-        names = " and ".join(f"`{n}`" for n in exercise.answers)
+        names = " or ".join(f"`{n}`" for n in exercise.answers)
         return f"Not written yet: {names} still raises NotImplementedError. Start with the hint."
     if isinstance(error, SystemExit):
         return "It called `exit()` or `sys.exit()`. Return a result instead."
