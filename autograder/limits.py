@@ -1,12 +1,15 @@
-"""A time limit for code that may loop for ever."""
+"""Limits for code that is judged: time, and one thread."""
 
 from __future__ import annotations
 
 import ctypes
+import functools
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from threadpoolctl import ThreadpoolController
 
 # Fired again at this interval, in case the code swallowed the first one.
 REPEAT_SECONDS = 0.05
@@ -66,3 +69,24 @@ def _by_thread(seconds: float) -> Iterator[None]:
         done.set()
         watcher.join()
         raise_in(target, None)  # withdraw one that has not been delivered yet
+
+
+@functools.cache
+def _thread_pools() -> ThreadpoolController:
+    """The pools of the libraries loaded by now (NumPy's BLAS, PyTorch's OpenMP)."""
+    return ThreadpoolController()
+
+
+def one_thread(function: Callable) -> Callable:
+    """Runs a function without parallel loops.
+
+    On arrays of a few hundred numbers threads save nothing, and on a busy machine
+    they wait for each other: a check took seconds in place of milliseconds.
+    """
+
+    @functools.wraps(function)
+    def limited(*args, **kwargs):
+        with _thread_pools().limit(limits=1):
+            return function(*args, **kwargs)
+
+    return limited
