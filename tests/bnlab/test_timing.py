@@ -1,7 +1,10 @@
 """Tests of the stopwatch: what it calls and how it compares, never how fast anything is."""
 
+import time
+
 import numpy as np
 
+from bnlab import timing
 from bnlab.timing import interleaved, machine, times_as_long
 
 
@@ -21,3 +24,8 @@ def test_ratios_are_taken_within_a_round():
 
 def test_machine_names_something():
     assert machine().endswith("cores") and len(machine()) > len(", 1 cores")
+
+
+def test_waiting_does_not_count():
+    seconds = interleaved({"sleep": lambda: time.sleep(0.02)}, rounds=3)["sleep"]
+    assert timing.CLOCK is time.perf_counter or (seconds < 0.01).all()
