@@ -68,6 +68,21 @@ def test_a_slip_is_named_though_only_some_cases_have_its_output():
     assert judge(toy, (lambda x: (1.0, 7.0, 0.0),), "s").mistakes == ("w is off",)
 
 
+def test_an_amount_within_the_limit_is_no_wrong_output():
+    def call(f, x):
+        return {"passes": Measured(f(x)[0], "Too much.", f(x)[1]), "y": f(x)[2]}
+
+    toy = exercise(
+        call,
+        [
+            Mistake("other amount", "About passes.", (lambda x: (3.0, "", 8.0),)),
+            Mistake("y is off", "About y.", (lambda x: (9.0, "sweeps", 0.0),)),
+        ],
+        lambda x: {"passes": np.asarray(4.0), "y": np.asarray(1.0)},
+    )
+    assert judge(toy, (lambda x: (2.0, "", 0.0),), "s").mistakes == ("y is off",)
+
+
 def test_a_mistake_is_run_no_further_than_the_case_that_tells_it_apart():
     met = []
 
