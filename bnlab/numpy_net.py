@@ -173,7 +173,7 @@ class Run:
 def train(net: Network, lr: float, epochs: int = 10, batch_size: int = 64, seed: int = 0) -> Run:
     """Trains on the digits and tests at the end.
 
-    `seed` draws the order of the batches; the last, smaller batch is dropped. A run
+    `seed` draws the order of the batches; the last, smaller one is dropped. A run
     whose loss is not finite stops; its accuracy counts as 0.1, a guess.
     """
     data, run = digits(), Run(net)
