@@ -94,8 +94,8 @@ def _row(gradebook, coursedir, assignment, student) -> dict[str, object]:
     if found:
         penalty = submission.late_submission_penalty or 0.0
         row |= {
-            "raw_score": submission.score,
+            "raw_score": round(submission.score, 2),
             "late_submission_penalty": penalty,
-            "score": max(0.0, submission.score - penalty),
+            "score": round(max(0.0, submission.score - penalty), 2),
         }
     return row | {id: points for id, points in found.items()}

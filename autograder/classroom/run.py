@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -11,21 +12,23 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from nbgrader.preprocessors import Execute
 from nbgrader.utils import is_grade
-from traitlets import Integer
+from traitlets import Bool, Integer
 
+from autograder.classroom import kernels
 from autograder.classroom.names import NOTES
 from autograder.front import MARKS_TYPE, secret_seed
 
-# Run before the learner's first cell. The imports take a second, which is no cell's
-# fault; exit() would end Python after a cell whose work is done.
+# Run before the learner's first cell. A kernel that was started ahead is in another
+# folder; and exit() would end Python after a cell whose work is done.
 _PREPARE = """
-import autograder.registry
-autograder.registry.exercises()
+__import__("autograder.registry").registry.exercises()
+__import__("os").chdir({folder!r})
 get_ipython().ask_exit = lambda: print("exit() has no effect while a notebook is graded.")
 """
 # Before each check, what a notebook may have changed: the name, and which results show.
+# The learner's `check` has nothing to do here: the hidden line below it checks and marks.
 _BEFORE_CHECK = """
-from autograder import check
+check = lambda *answers: None
 get_ipython().ast_node_interactivity = "last_expr"
 """
 _MOST_MESSAGES = 1000
@@ -52,6 +55,7 @@ class RunNotebook(Execute):
     ).tag(config=True)
     notebook_timeout = Integer(300, help="seconds for a whole notebook").tag(config=True)
     restarts = Integer(4, help="how often a notebook is run again").tag(config=True)
+    ahead = Bool(False, help="whether to start the next notebook's kernel already").tag(config=True)
 
     def preprocess(self, nb, resources, km=None):
         if "unreadable" in nb.metadata.get(NOTES, {}):
@@ -72,9 +76,20 @@ class RunNotebook(Execute):
                 _tidy(cell)
         return nb, resources
 
+    def create_kernel_manager(self):
+        def start():
+            self.km = super(RunNotebook, self).create_kernel_manager()
+            self.start_new_kernel()
+            return self.km
+
+        self.extra_arguments = list(kernels.ARGUMENTS)
+        self.km = kernels.take(start, self.ahead)
+        return self.km
+
     def start_new_kernel_client(self, **options):
         client = super().start_new_kernel_client(**options)
-        reply = self._quietly(_PREPARE)
+        folder = os.path.abspath(self.resources.get("metadata", {}).get("path") or ".")
+        reply = self._quietly(_PREPARE.format(folder=folder))
         if reply.get("status") != "ok":
             self._cleanup_kernel()
             raise NotReady(

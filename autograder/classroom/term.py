@@ -20,6 +20,7 @@ from sqlalchemy.exc import SAWarning
 from traitlets.config import Config, PyFileConfigLoader
 from traitlets.log import get_logger
 
+from autograder.classroom import kernels
 from autograder.classroom.export import MarksCsv, graded_notebook, marks
 from autograder.classroom.exporter import NoSeed
 from autograder.classroom.intake import LAYOUTS, Found, Handed, copy, find
@@ -65,6 +66,7 @@ class Term:
         """Reads the settings of the course in `root`."""
         loader = PyFileConfigLoader("nbgrader_config.py", path=str(root))
         self.config: Config = loader.load_config()
+        self.config.RunNotebook.ahead = True
         self.courses = CourseDirectory(config=self.config)
         self.root = root
         self.home = root / "gradebook"
@@ -117,7 +119,7 @@ class Term:
         try:
             secret_seed()
         except MissingSeed as missing:
-            raise CannotGrade(str(missing)) from None
+            raise CannotGrade(f"Nothing was graded. {missing}") from None
         pattern = self.config.FileNameCollectorPlugin.named_regexp
         found = find(folder, pattern, [only] if only else known)
         if not found.submissions:
@@ -232,6 +234,7 @@ def _logged(file: Path) -> Iterable[None]:
             warnings.simplefilter("ignore", SAWarning)
             yield
     finally:
+        kernels.stop()
         os.chdir(here)
         logger.removeHandler(handler)
         logger.setLevel(level)

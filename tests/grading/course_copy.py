@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+GOLDEN = Path(__file__).with_name("golden.csv")
 SEED = "seed-of-the-fixture-class"
 # Shorter than in a real class, so that a loop in a cell costs the tests less.
 CELL_SECONDS = 6

@@ -30,13 +30,6 @@ def forward(x, gamma, beta, eps=1e-5):
     x_hat = (x - mu) * inv_std
     return gamma * x_hat + beta, {"x_hat": x_hat, "inv_std": inv_std, "gamma": gamma}
 """
-LAYER_NORM = """
-def forward(x, gamma, beta, eps=1e-5):
-    mu = x.mean(axis=1, keepdims=True)
-    inv_std = 1 / np.sqrt(x.var(axis=1, keepdims=True) + eps)
-    x_hat = (x - mu) * inv_std
-    return gamma * x_hat + beta, {"x_hat": x_hat, "inv_std": inv_std, "gamma": gamma}
-"""
 SYNTAX_ERROR = """
 def forward(x, gamma, beta, eps=1e-5)
     return x
@@ -58,21 +51,10 @@ import os
 def forward(x, gamma, beta, eps=1e-5):
     os._exit(0)
 """
-WARNS = """
+NOISE = """
+import os
 import sys
 import warnings
-
-def noisy(answer):
-    def inner(*args, **options):
-        warnings.warn("a warning on stderr")
-        print("a line on stderr", file=sys.stderr)
-        return answer(*args, **options)
-    return inner
-
-forward = noisy(forward)
-"""
-PRINTS_SEED = """
-import os
 from IPython.display import HTML
 
 display(HTML("<b>my plot</b><script>steal()</script>"))
@@ -80,7 +62,9 @@ print(dict(os.environ))
 given = forward
 
 def forward(x, gamma, beta, eps=1e-5):
-    print("x is what was hidden", x)
+    warnings.warn("a warning on stderr")
+    print("a line on stderr", file=sys.stderr)
+    print("what was", "hidden", x)
     return given(x, gamma, beta, eps)
 """
 LOOP_AFTER_ANSWER = """
@@ -114,6 +98,11 @@ def answered(assignment: str, **changed: str) -> NotebookNode:
     return notebook
 
 
+def last_exercise() -> str:
+    """The last exercise of the assignment."""
+    return [w.id for w in written_exercises().values() if w.assignment == ASSIGNMENT][-1]
+
+
 def solution(id: str) -> str:
     return written_exercises()[id].solution
 
@@ -131,10 +120,11 @@ def mistaken(assignment: str, number: int) -> NotebookNode:
     return answered(assignment, **wrong)
 
 
-def without(role: str) -> NotebookNode:
-    """A right notebook in which a cell of the first exercise was deleted."""
+def deleted_cells() -> NotebookNode:
+    """A right notebook without the first exercise's check and the last one's answer."""
     notebook = answered(ASSIGNMENT)
-    notebook.cells.remove(cell_of(notebook, FIRST, role))
+    notebook.cells.remove(cell_of(notebook, FIRST, "check"))
+    notebook.cells.remove(cell_of(notebook, last_exercise(), "answer"))
     return notebook
 
 
@@ -164,9 +154,9 @@ def stripped() -> NotebookNode:
     return notebook
 
 
-def with_exit_cell() -> NotebookNode:
-    """A right notebook with a stray cell that ends Python."""
-    notebook = answered(ASSIGNMENT)
+def exits() -> NotebookNode:
+    """A notebook whose first answer calls sys.exit, with two stray cells that end Python."""
+    notebook = answered(ASSIGNMENT, ex2_1=SYS_EXIT)
     notebook.cells.insert(2, new_code_cell("import os\nos._exit(1)", id="stray"))
     notebook.cells.insert(3, new_code_cell("exit()", id="stray-too"))
     return notebook
@@ -177,23 +167,19 @@ CLASS: dict[str, Callable[[], NotebookNode]] = {
     "ada-perfect": lambda: answered(ASSIGNMENT),
     "ben-blank": lambda: released(ASSIGNMENT),
     "cleo-eps": lambda: answered(ASSIGNMENT, ex2_1=EPS_MISSING),
-    "dan-layer-norm": lambda: answered(ASSIGNMENT, ex2_1=LAYER_NORM),
-    "eve-first-mistakes": lambda: mistaken(ASSIGNMENT, 0),
-    "finn-second-mistakes": lambda: mistaken(ASSIGNMENT, 1),
+    "dan-first-mistakes": lambda: mistaken(ASSIGNMENT, 0),
+    "eve-second-mistakes": lambda: mistaken(ASSIGNMENT, 1),
     "gus-syntax-error": lambda: answered(ASSIGNMENT, ex2_1=SYNTAX_ERROR),
     "hal-loop": lambda: answered(ASSIGNMENT, ex2_1=LOOP_IN_FUNCTION),
     "ida-loop-in-cell": lambda: answered(ASSIGNMENT, ex2_1=solution(FIRST) + LOOP_AFTER_ANSWER),
-    "jon-sys-exit": lambda: answered(ASSIGNMENT, ex2_1=SYS_EXIT),
+    "jon-exits": exits,
     "kim-os-exit": lambda: answered(ASSIGNMENT, ex2_1=OS_EXIT),
-    "leo-exit-cell": with_exit_cell,
-    "mia-check-deleted": lambda: without("check"),
-    "ned-answer-deleted": lambda: without("answer"),
+    "mia-deleted": deleted_cells,
     "oda-check-edited": edited_check,
     "pat-copied-cells": copied_cells,
     "quinn-stripped": stripped,
-    "ray-warns": lambda: answered(ASSIGNMENT, ex2_1=solution(FIRST) + WARNS),
+    "ray-noisy": lambda: answered(ASSIGNMENT, ex2_1=solution(FIRST) + NOISE),
     SOLVES_MATH: lambda: answered("01-math"),
-    "zoe-prints-seed": lambda: answered(ASSIGNMENT, ex2_1=solution(FIRST) + PRINTS_SEED),
 }
 GARBAGE = {
     "tom-garbage": "<html>Your session has expired. Please log in.</html>",

@@ -3,11 +3,12 @@
 import csv
 import json
 import shutil
+import zipfile
 
 import nbformat
 import pytest
-from course_copy import SEED
-from fixture_class import ASSIGNMENT, EPS_MISSING, FIRST, GARBAGE, answered, copied_cells
+from course_copy import GOLDEN, SEED
+from fixture_class import ASSIGNMENT, EPS_MISSING, FIRST, GARBAGE, answered, copied_cells, released
 from nbgrader.api import Gradebook
 
 NBGRADER = "nbgrader"
@@ -30,6 +31,8 @@ def collected(generated):
     (archive / "cleo" / name).write_text(json.dumps(answered(ASSIGNMENT, ex2_1=EPS_MISSING)))
     (archive / "gus" / ASSIGNMENT / name).write_text(json.dumps(copied_cells()))
     (archive / f"tom_{name}").write_text(GARBAGE["tom-garbage"])
+    with zipfile.ZipFile(archive / "hal.zip", "w") as packed:
+        packed.writestr(name, json.dumps(released(ASSIGNMENT)))
     (archive / "una_homework.ipynb").write_text("{}")
     done = generated.run(NBGRADER, "zip_collect", ASSIGNMENT)
     assert done.returncode == 0, done.stderr
@@ -56,11 +59,11 @@ def test_release_assignment_puts_it_in_the_exchange(generated):
     assert given.read_bytes() == made.read_bytes()
 
 
-def test_zip_collect_knows_three_layouts(collected):
+def test_zip_collect_knows_three_layouts_and_archives(collected):
     submitted = collected.gradebook / "submitted"
     found = {p.relative_to(submitted).as_posix() for p in submitted.rglob("*.ipynb")}
     name = f"{ASSIGNMENT}/{ASSIGNMENT}.ipynb"
-    assert found == {f"cleo/{name}", f"gus/{name}", f"tom/{name}"}
+    assert found == {f"cleo/{name}", f"gus/{name}", f"hal/{name}", f"tom/{name}"}
 
 
 def test_without_a_seed_nothing_is_graded(collected):
@@ -79,8 +82,12 @@ def test_autograde_feedback_and_export(collected):
         done = collected.run(NBGRADER, *command)
         assert done.returncode == 0, done.stderr
     marks = marks_of(collected)
-    assert marks.keys() == {"cleo", "gus", "tom"}
+    assert marks.keys() == {"cleo", "gus", "hal", "tom"}
+    with GOLDEN.open(encoding="utf8", newline="") as file:
+        golden = {row["student_id"]: row for row in csv.DictReader(file)}
     assert 0 < float(marks["cleo"][FIRST]) < float(marks["gus"][FIRST])
+    assert marks["cleo"][FIRST] == golden["cleo-eps"][FIRST], "make grade gives other marks"
+    assert marks["hal"]["what_happened"] == "blank"
     assert marks["gus"]["score"] == marks["gus"]["max_score"] and marks["gus"]["score"] != "0.0"
     assert marks["tom"]["score"] == "" and "not graded" in marks["tom"]["what_happened"]
     page = collected.gradebook / "feedback" / "cleo" / ASSIGNMENT / f"{ASSIGNMENT}.html"
