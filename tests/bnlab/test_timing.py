@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from bnlab import timing
-from bnlab.timing import interleaved, machine, times_as_long
+from bnlab.timing import interleaved, machine, page_faults, times_as_long
 
 
 def test_every_contestant_runs_once_a_round_and_once_to_warm_up():
@@ -29,3 +29,9 @@ def test_machine_names_something():
 def test_waiting_does_not_count():
     seconds = interleaved({"sleep": lambda: time.sleep(0.02)}, rounds=3)["sleep"]
     assert timing.CLOCK is time.perf_counter or (seconds < 0.01).all()
+
+
+def test_page_faults_count_fresh_memory():
+    before = page_faults()
+    np.empty(64 * 2**20, np.uint8).fill(1)
+    assert page_faults() - before >= 16  # pages of 4 MiB at the most
