@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 import bnlab
-from autograder.compare import Difference, as_numbers, describe, difference
+from autograder.compare import Difference, describe, difference
+from autograder.diagnosis import diagnose
 from autograder.limits import TimeLimit, one_thread, time_limit
-from autograder.spec import AnswerError, Case, Exercise, Measured, Mistake
+from autograder.spec import AnswerError, Case, Exercise, Mistake
 from autograder.verdict import Failure, Verdict
 
 _NOT_THE_LEARNERS = tuple(
@@ -48,7 +49,6 @@ def generator(seed: str, exercise_id: str) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(digest))
 
 
-@one_thread
 def judge(exercise: Exercise, answers: tuple[Any, ...], seed: str) -> Verdict:
     """Judges answers on the cases that `seed` draws.
 
@@ -61,26 +61,52 @@ def judge(exercise: Exercise, answers: tuple[Any, ...], seed: str) -> Verdict:
         A verdict; it never raises for what the answer does. KeyboardInterrupt
         (the learner's stop button) passes through.
     """
-    cases = exercise.cases(generator(seed, exercise.id))
-    wanted = [_reference(exercise, case) for case in cases]
-    outcomes = run_cases(exercise, answers, cases)
-    failures = [
-        _failure(exercise, case, outcome, want)
-        for case, outcome, want in zip(cases, outcomes, wanted, strict=True)
-    ]
-    wrong = [f for f in failures if f]
-    looks_like = _diagnose(exercise, cases, outcomes, wanted) if wrong else []
-    return Verdict(
-        exercise=exercise.id,
-        title=exercise.title,
-        shows=exercise.shows,
-        passed=len(cases) - len(wrong),
-        total=len(cases),
-        failures=tuple(wrong),
-        looks_like=tuple(m.says for m in looks_like),
-        mistakes=tuple(m.name for m in looks_like),
-        read=exercise.read,
-    )
+    return Trial(exercise, seed).judge(answers)
+
+
+class Trial:
+    """The cases that a seed draws, with all that does not depend on the answer judged.
+
+    Several answers judged in one trial share the references, and the runs of the
+    mistakes that they are compared with.
+    """
+
+    @one_thread
+    def __init__(self, exercise: Exercise, seed: str):
+        self.exercise = exercise
+        self.cases = exercise.cases(generator(seed, exercise.id))
+        self.wanted = [_reference(exercise, case) for case in self.cases]
+        self._met: dict[tuple[str, int], Outcome] = {}
+
+    def meet(self, mistake: Mistake, number: int) -> Outcome:
+        """What happens when a mistake meets a case."""
+        key = mistake.name, number
+        if key not in self._met:
+            [self._met[key]] = run_cases(self.exercise, mistake.answers, [self.cases[number]])
+        return self._met[key]
+
+    @one_thread
+    def judge(self, answers: tuple[Any, ...]) -> Verdict:
+        """As the function `judge`."""
+        exercise, cases = self.exercise, self.cases
+        outcomes = run_cases(exercise, answers, cases)
+        failures = [
+            _failure(exercise, case, outcome, want)
+            for case, outcome, want in zip(cases, outcomes, self.wanted, strict=True)
+        ]
+        wrong = [f for f in failures if f]
+        looks_like = diagnose(self, outcomes) if wrong else []
+        return Verdict(
+            exercise=exercise.id,
+            title=exercise.title,
+            shows=exercise.shows,
+            passed=len(cases) - len(wrong),
+            total=len(cases),
+            failures=tuple(wrong),
+            looks_like=tuple(m.says for m in looks_like),
+            mistakes=tuple(m.name for m in looks_like),
+            read=exercise.read,
+        )
 
 
 def run_cases(exercise: Exercise, answers: tuple[Any, ...], cases: list[Case]) -> list[Outcome]:
@@ -208,78 +234,3 @@ def _describe_inputs(inputs: Mapping[str, Any]) -> str:
         elif isinstance(value, (int, float, str, bool, tuple)):
             parts.append(f"{name} = {value!r}")
     return ", ".join(parts)
-
-
-def _diagnose(exercise, cases, outcomes, wanted):
-    """The mistakes that an answer agrees with.
-
-    First a mistake that does the same in every case and every output; failing
-    that, one per wrong output, so that two independent slips are both named.
-    """
-    for mistake in exercise.mistakes:
-        if _does_the_same(exercise, mistake, cases, outcomes):
-            return [mistake]
-    if any(o.error or o.changed for o in outcomes):
-        return []
-    runs = [(m, run_cases(exercise, m.answers, cases)) for m in exercise.mistakes]
-    named = []
-    for output in dict.fromkeys(name for want in wanted for name in want):
-        if _output_is(output, cases, outcomes, wanted):
-            continue
-        for mistake, theirs in runs:
-            if any(t.error for t in theirs) or not _output_is(
-                output, cases, outcomes, [t.outputs for t in theirs]
-            ):
-                continue
-            if mistake not in named:
-                named.append(mistake)
-            break
-    return named
-
-
-def _does_the_same(exercise: Exercise, mistake: Mistake, cases, outcomes) -> bool:
-    """Whether a mistake agrees in every case; it runs no further than the first that differs."""
-    return all(
-        _agrees(case, outcome, *run_cases(exercise, mistake.answers, [case]))
-        for case, outcome in zip(cases, outcomes, strict=True)
-    )
-
-
-def _output_is(output: str, cases, outcomes, others) -> bool:
-    """Whether one output agrees with the other side in every case that has it."""
-    return all(
-        _numbers_agree(case, output, outcome.outputs, other)
-        for case, outcome, other in zip(cases, outcomes, others, strict=True)
-        if output in other
-    )
-
-
-def _agrees(case: Case, mine: Outcome, theirs: Outcome) -> bool:
-    if mine.error or theirs.error:
-        # A mistake that raises is recognised by what it raises, whatever the order
-        # of the shapes in it (a * b or b * a). But an answer that is not written
-        # yet or never ends is no mistake of that kind.
-        words = sorted(mine.error.split()), sorted(theirs.error.split())
-        same = mine.kind == theirs.kind and words[0] == words[1]
-        return same and mine.kind not in ("NotImplementedError", "TimeLimit")
-    if mine.changed != theirs.changed or mine.outputs.keys() != theirs.outputs.keys():
-        return False
-    return all(_numbers_agree(case, k, mine.outputs, theirs.outputs) for k in theirs.outputs)
-
-
-def _numbers_agree(case: Case, name: str, mine: Mapping, theirs: Mapping) -> bool:
-    if isinstance(mine.get(name), Measured):
-        other = theirs[name]
-        if isinstance(other, Measured):
-            return mine[name].kind == other.kind
-        return difference(name, mine[name], other, case.tolerance) is None
-    a, b = as_numbers(mine.get(name)), as_numbers(theirs[name])
-    if a is None or b is None or a.shape != b.shape:
-        return False
-    if not np.array_equal(np.isfinite(a), np.isfinite(b)):
-        return False
-    both = np.isfinite(a)
-    if not both.any():
-        return True
-    scale = case.scale.get(name, 0.0)
-    return difference(name, a[both], b[both], case.tolerance, scale) is None

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from autograder.judge import judge
+from autograder.judge import Trial
 from autograder.registry import exercises
 from autograder.source import Written, written_exercises
 from autograder.spec import Exercise
@@ -67,17 +67,18 @@ def score(exercise: Exercise, written: Written, seeds: Iterable[str]) -> Score:
     stub = answers_from(stub_of(written), exercise.answers)
     result = Score(exercise, killed={m.name for m in exercise.mistakes})
     for seed in seeds:
+        trial = Trial(exercise, seed)
         for name, answers in right.items():
-            verdict = judge(exercise, answers, seed)
+            verdict = trial.judge(answers)
             result.judged += 1
             if not verdict.ok:
                 result.problems.append(f"seed {seed}: {name} was rejected.\n{verdict}")
-        verdict = judge(exercise, stub, seed)
+        verdict = trial.judge(stub)
         result.judged += 1
         if verdict.passed or "Not written yet" not in str(verdict):
             result.problems.append(f"seed {seed}: the stub was not recognised.\n{verdict}")
         for mistake in exercise.mistakes:
-            verdict = judge(exercise, mistake.answers, seed)
+            verdict = trial.judge(mistake.answers)
             result.judged += 1
             if verdict.ok or verdict.mistakes != (mistake.name,):
                 result.killed.discard(mistake.name)

@@ -1,0 +1,90 @@
+"""Names the mistakes that a wrong answer agrees with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from autograder.compare import as_numbers, difference
+from autograder.spec import Case, Measured, Mistake
+
+if TYPE_CHECKING:
+    from autograder.judge import Outcome, Trial
+
+
+def diagnose(trial: Trial, outcomes: list[Outcome]) -> list[Mistake]:
+    """The mistakes that an answer agrees with.
+
+    First a mistake that does the same in every case and every output; failing
+    that, one per wrong output, so that two independent slips are both named.
+    """
+    mistakes, cases = trial.exercise.mistakes, trial.cases
+    for mistake in mistakes:
+        if _does_the_same(trial, mistake, outcomes):
+            return [mistake]
+    if any(o.error or o.changed for o in outcomes):
+        return []
+    runs = [(m, [trial.meet(m, number) for number in range(len(cases))]) for m in mistakes]
+    named = []
+    for output in dict.fromkeys(name for want in trial.wanted for name in want):
+        if _output_is(output, cases, outcomes, trial.wanted):
+            continue
+        for mistake, theirs in runs:
+            if any(t.error for t in theirs) or not _output_is(
+                output, cases, outcomes, [t.outputs for t in theirs]
+            ):
+                continue
+            if mistake not in named:
+                named.append(mistake)
+            break
+    return named
+
+
+def _does_the_same(trial: Trial, mistake: Mistake, outcomes: list[Outcome]) -> bool:
+    """Whether a mistake agrees in every case; it runs no further than the first that differs."""
+    return all(
+        _agrees(trial.cases[number], outcome, trial.meet(mistake, number))
+        for number, outcome in enumerate(outcomes)
+    )
+
+
+def _output_is(output: str, cases, outcomes, others) -> bool:
+    """Whether one output agrees with the other side in every case that has it."""
+    return all(
+        _numbers_agree(case, output, outcome.outputs, other)
+        for case, outcome, other in zip(cases, outcomes, others, strict=True)
+        if output in other
+    )
+
+
+def _agrees(case: Case, mine: Outcome, theirs: Outcome) -> bool:
+    if mine.error or theirs.error:
+        # A mistake that raises is recognised by what it raises, whatever the order
+        # of the shapes in it (a * b or b * a). But an answer that is not written
+        # yet or never ends is no mistake of that kind.
+        words = sorted(mine.error.split()), sorted(theirs.error.split())
+        same = mine.kind == theirs.kind and words[0] == words[1]
+        return same and mine.kind not in ("NotImplementedError", "TimeLimit")
+    if mine.changed != theirs.changed or mine.outputs.keys() != theirs.outputs.keys():
+        return False
+    return all(_numbers_agree(case, k, mine.outputs, theirs.outputs) for k in theirs.outputs)
+
+
+def _numbers_agree(case: Case, name: str, mine: Mapping, theirs: Mapping) -> bool:
+    if isinstance(mine.get(name), Measured):
+        other = theirs[name]
+        if isinstance(other, Measured):
+            return mine[name].kind == other.kind
+        return difference(name, mine[name], other, case.tolerance) is None
+    a, b = as_numbers(mine.get(name)), as_numbers(theirs[name])
+    if a is None or b is None or a.shape != b.shape:
+        return False
+    if not np.array_equal(np.isfinite(a), np.isfinite(b)):
+        return False
+    both = np.isfinite(a)
+    if not both.any():
+        return True
+    scale = case.scale.get(name, 0.0)
+    return difference(name, a[both], b[both], case.tolerance, scale) is None
