@@ -20,25 +20,19 @@ def diagnose(trial: Trial, outcomes: list[Outcome]) -> list[Mistake]:
     First a mistake that does the same in every case and every output; failing
     that, one per wrong output, so that two independent slips are both named.
     """
-    mistakes, cases = trial.exercise.mistakes, trial.cases
-    for mistake in mistakes:
+    for mistake in trial.exercise.mistakes:
         if _does_the_same(trial, mistake, outcomes):
             return [mistake]
     if any(o.error or o.changed for o in outcomes):
         return []
-    runs = [(m, [trial.meet(m, number) for number in range(len(cases))]) for m in mistakes]
     named = []
     for output in dict.fromkeys(name for want in trial.wanted for name in want):
-        if _output_is(output, cases, outcomes, trial.wanted):
+        if not _is_wrong(trial, output, outcomes):
             continue
-        for mistake, theirs in runs:
-            if any(t.error for t in theirs) or not _output_is(
-                output, cases, outcomes, [t.outputs for t in theirs]
-            ):
-                continue
-            if mistake not in named:
-                named.append(mistake)
-            break
+        for mistake in trial.exercise.mistakes:
+            if _explains(trial, mistake, output, outcomes):
+                named += [mistake] if mistake not in named else []
+                break
     return named
 
 
@@ -50,13 +44,26 @@ def _does_the_same(trial: Trial, mistake: Mistake, outcomes: list[Outcome]) -> b
     )
 
 
-def _output_is(output: str, cases, outcomes, others) -> bool:
-    """Whether one output agrees with the other side in every case that has it."""
-    return all(
-        _numbers_agree(case, output, outcome.outputs, other)
-        for case, outcome, other in zip(cases, outcomes, others, strict=True)
-        if output in other
+def _is_wrong(trial: Trial, output: str, outcomes: list[Outcome]) -> bool:
+    """Whether an output differs from the reference in a case that has it."""
+    return not all(
+        _numbers_agree(case, output, outcome.outputs, want)
+        for case, outcome, want in zip(trial.cases, outcomes, trial.wanted, strict=True)
+        if output in want
     )
+
+
+def _explains(trial: Trial, mistake: Mistake, output: str, outcomes: list[Outcome]) -> bool:
+    """Whether a mistake agrees in one output, in every case that has it."""
+    for number, outcome in enumerate(outcomes):
+        if output not in trial.wanted[number]:
+            continue
+        theirs = trial.meet(mistake, number)
+        if theirs.error or output not in theirs.outputs:
+            return False
+        if not _numbers_agree(trial.cases[number], output, outcome.outputs, theirs.outputs):
+            return False
+    return True
 
 
 def _agrees(case: Case, mine: Outcome, theirs: Outcome) -> bool:
