@@ -7,10 +7,9 @@ same on every machine:
 >>> traffic.passes, traffic.by_operation
 (2.0, {'copyto': 2.0})
 
-What counts is every access of a NumPy operation to the arrays that were handed in,
-and to other arrays larger than half of the first one. Smaller arrays are scratch: they
-may stay in the cache, and cost nothing. An operation reads an array once, also where it
-is given twice, and reads a broadcast array at its true size.
+What counts is every access of a NumPy operation to the arrays that were handed in, and to
+others larger than half of the first one. Smaller arrays are scratch: they may stay in the
+cache and cost nothing. An operation reads an array once, also where it is given twice.
 """
 
 from __future__ import annotations
@@ -43,9 +42,9 @@ class Traffic:
 
     Attributes:
         by_operation: passes per operation, the largest first.
-        read, written: per array that was watched, in the order of the arguments,
-            the share of it that was read and written; 2 means twice.
-        scratch: most new memory that was held at once, in sizes of the first array.
+        read, written: how often each watched array was read and written, as passes over it.
+        scratch: most new memory that was held at once, in sizes of the first array, or
+            the largest array read that was not handed in, where that is more.
         widest: bytes per number of the widest array that counted.
         result: what the call returned.
     """
@@ -89,7 +88,7 @@ def measure(function: Callable, *args: Any) -> Traffic:
         by_operation={name: moved / meter.unit for name, moved in ranked},
         read=tuple(n / size for n, size in zip(meter.read, meter.sizes, strict=True)),
         written=tuple(n / size for n, size in zip(meter.written, meter.sizes, strict=True)),
-        scratch=scratch / meter.unit,
+        scratch=max(scratch, meter.strange) / meter.unit,
         widest=meter.widest,
         result=_plain(result),
     )
@@ -115,11 +114,12 @@ class _Meter:
 
     def __init__(self, arrays: list[np.ndarray]):
         self.unit = arrays[0].nbytes
+        self.free = self.unit * FREE_SHARE
         self.sizes = [a.nbytes for a in arrays]
         self.spans = [np.lib.array_utils.byte_bounds(a) for a in arrays]
         self.read, self.written = [0] * len(arrays), [0] * len(arrays)
         self.moved: dict[str, int] = {}
-        self.widest = 0
+        self.widest = self.strange = 0
         self.inside = ""  # the method, such as var, that operations belong to
 
     def watch(self, value: Any) -> Any:
@@ -134,8 +134,11 @@ class _Meter:
 
     def move(self, operation: str, reads: Any, writes: Any) -> None:
         """Counts an operation that reads and writes the arrays among these, each once."""
-        for array in {_place(a): a for a in _arrays(reads)}.values():
-            self._count(operation, self.read, array)
+        reads = [a for a in _arrays(reads) if isinstance(a, Metered) or a.nbytes > self.free]
+        for array in {_place(a): a for a in reads}.values():
+            size = self._count(operation, self.read, array)
+            if not isinstance(array, Metered):  # a global one, perhaps
+                self.strange = max(self.strange, size)
         for array in _arrays(writes):
             self._count(operation, self.written, array)
 
@@ -155,13 +158,14 @@ class _Meter:
         self.move(operation, reads, result)
         return self.watch(result) if out is None else out
 
-    def _count(self, operation: str, tally: list[int], array: np.ndarray) -> None:
+    def _count(self, operation: str, tally: list[int], array: np.ndarray) -> int:
         size, owner = self._size_and_owner(array)
         if size:
             self._add(operation, size)
             self.widest = max(self.widest, array.itemsize)
         if owner is not None:
             tally[owner] += size
+        return size
 
     def _add(self, operation: str, size: int) -> None:
         operation = self.inside or _NAMES.get(operation, operation)
@@ -169,12 +173,14 @@ class _Meter:
 
     def _size_and_owner(self, array: np.ndarray) -> tuple[int, int | None]:
         """Bytes that an access to the whole array moves, and the watched array it lies in."""
-        start, size = _start(array), array.itemsize
-        size *= math.prod(n for n, step in zip(array.shape, array.strides, strict=True) if step)
+        start, size = _start(array), array.nbytes
+        if 0 in array.strides:  # broadcast: the same numbers again and again
+            steps = zip(array.shape, array.strides, strict=True)
+            size = array.itemsize * math.prod(n for n, step in steps if step)
         for owner, (low, high) in enumerate(self.spans):
             if low <= start < high:
                 return size, owner
-        return (size if size > self.unit * FREE_SHARE else 0), None
+        return (size if size > self.free else 0), None
 
 
 class Metered(np.ndarray):
@@ -186,19 +192,18 @@ class Metered(np.ndarray):
         self.meter = getattr(source, "meter", None)
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=(), **kwargs):
-        meter, plain = _meter((inputs, out, kwargs)), _plain(kwargs)
+        plain = _plain(kwargs)
         if out:
             plain["out"] = _plain(out)
         result = getattr(ufunc, method)(*_plain(inputs), **plain)
         name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
-        meter.move(name, (inputs, kwargs), inputs[0] if method == "at" else result)
+        self.meter.move(name, (inputs, kwargs), inputs[0] if method == "at" else result)
         if out and out[0] is not None:
             return out[0] if len(out) == 1 else out
-        return meter.watch(result)
+        return self.meter.watch(result)
 
     def __array_function__(self, function, types, args, kwargs):
-        meter = _meter((args, kwargs))
-        before = dict(meter.moved)
+        meter, before = self.meter, dict(self.meter.moved)
         if inspect.isfunction(getattr(function, "_implementation", None)):
             # Written in Python: the operations inside tell the meter, if it lets them.
             result = super().__array_function__(function, types, args, kwargs)

@@ -100,7 +100,7 @@ BUFFER = np.empty(SHAPE, np.float32)  # a large array that nobody handed in
         (lambda x, out: x + out, 3),
         (lambda x, out: x - np.broadcast_to(np.float32(3), x.shape), 2),
         (lambda x, out: x - np.float64(3), 3),  # float64 result: twice as wide
-        (lambda x, out: np.sqrt(x, out=out), 2),
+        (lambda x, out: np.square(x, out=out), 2),
         (
             lambda x, out: np.dot(
                 x.reshape(-1, 11), np.eye(11, dtype="f"), out=out.reshape(-1, 11)
@@ -183,6 +183,8 @@ def test_it_says_which_operation_moved_how_much(x):
         (lambda x, out: x.astype(np.float64), 2, 2.1),
         (lambda x, out: [x[:, c] * 2 for c in range(x.shape[1])], 1, 1.2),
         (lambda x, out: memoryview(x).tobytes(), 1, 1.1),
+        (lambda x, out: np.add(BUFFER, 1, out=out), 1, 1),
+        (lambda x, out: np.copyto(BUFFER, x), 0, 0.01),
     ],
 )
 def test_scratch_is_the_memory_held_at_once(function, low, high, x):
