@@ -153,9 +153,9 @@ class Term:
                 step.start()
             except Exception as error:
                 raise CannotGrade(
-                    f"nbgrader could not take up {assignment} ({error}); see {self.home}/grading.log. "
-                    "If its exercises have changed since it was first graded, start a new gradebook: "
-                    f"rename the folder {self.home}."
+                    f"The gradebook did not accept {assignment}; nbgrader says why at the end of "
+                    f"{self.home / 'grading.log'}. If exercises were added or removed since it was "
+                    f"first graded: rename the folder {self.home} and grade again."
                 ) from error
 
     def _grade_one(self, handed: Handed) -> Line:

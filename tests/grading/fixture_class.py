@@ -21,7 +21,7 @@ from autograder.source import ROOT, written_exercises
 
 ASSIGNMENT = "02-numpy"
 FIRST = "2.1"  # the exercise that accidents happen to
-SOLVES_MATH = "sue-math"
+MATH = "01-math"
 
 EPS_MISSING = """
 def forward(x, gamma, beta, eps=1e-5):
@@ -120,11 +120,18 @@ def mistaken(assignment: str, number: int) -> NotebookNode:
     return answered(assignment, **wrong)
 
 
-def deleted_cells() -> NotebookNode:
-    """A right notebook without the first exercise's check and the last one's answer."""
+def deleted_and_copied() -> NotebookNode:
+    """A right notebook without the first exercise's check and the last one's answer, and
+    with the second exercise's cells copied, metadata and all."""
     notebook = answered(ASSIGNMENT)
-    notebook.cells.remove(cell_of(notebook, FIRST, "check"))
-    notebook.cells.remove(cell_of(notebook, last_exercise(), "answer"))
+    first, second, *_, last = (
+        w.id for w in written_exercises().values() if w.assignment == ASSIGNMENT
+    )
+    notebook.cells.remove(cell_of(notebook, first, "check"))
+    notebook.cells.remove(cell_of(notebook, last, "answer"))
+    for role in ("answer", "check"):
+        cell = cell_of(notebook, second, role)
+        notebook.cells.insert(notebook.cells.index(cell) + 1, copy.deepcopy(cell))
     return notebook
 
 
@@ -132,15 +139,6 @@ def edited_check() -> NotebookNode:
     """A blank notebook whose first check cell claims full marks."""
     notebook = released(ASSIGNMENT)
     cell_of(notebook, FIRST, "check").source = "4.0"
-    return notebook
-
-
-def copied_cells() -> NotebookNode:
-    """A right notebook in which the first exercise's cells were copied, metadata and all."""
-    notebook = answered(ASSIGNMENT)
-    for role in ("answer", "check"):
-        cell = cell_of(notebook, FIRST, role)
-        notebook.cells.insert(notebook.cells.index(cell) + 1, copy.deepcopy(cell))
     return notebook
 
 
@@ -168,18 +166,16 @@ CLASS: dict[str, Callable[[], NotebookNode]] = {
     "ben-blank": lambda: released(ASSIGNMENT),
     "cleo-eps": lambda: answered(ASSIGNMENT, ex2_1=EPS_MISSING),
     "dan-first-mistakes": lambda: mistaken(ASSIGNMENT, 0),
-    "eve-second-mistakes": lambda: mistaken(ASSIGNMENT, 1),
     "gus-syntax-error": lambda: answered(ASSIGNMENT, ex2_1=SYNTAX_ERROR),
     "hal-loop": lambda: answered(ASSIGNMENT, ex2_1=LOOP_IN_FUNCTION),
     "ida-loop-in-cell": lambda: answered(ASSIGNMENT, ex2_1=solution(FIRST) + LOOP_AFTER_ANSWER),
     "jon-exits": exits,
     "kim-os-exit": lambda: answered(ASSIGNMENT, ex2_1=OS_EXIT),
-    "mia-deleted": deleted_cells,
+    "mia-deleted-copied": deleted_and_copied,
     "oda-check-edited": edited_check,
-    "pat-copied-cells": copied_cells,
     "quinn-stripped": stripped,
     "ray-noisy": lambda: answered(ASSIGNMENT, ex2_1=solution(FIRST) + NOISE),
-    SOLVES_MATH: lambda: answered("01-math"),
+    "sue-math-mistakes": lambda: mistaken(MATH, 1),
 }
 GARBAGE = {
     "tom-garbage": "<html>Your session has expired. Please log in.</html>",
@@ -192,7 +188,7 @@ def make(folder: Path) -> None:
     """Writes the class in the three layouts, with some files that are no submissions."""
     folder.mkdir(parents=True)
     for number, (student, notebook) in enumerate(CLASS.items()):
-        assignment = "01-math" if student == SOLVES_MATH else ASSIGNMENT
+        assignment = MATH if "math" in student else ASSIGNMENT
         text = json.dumps(notebook(), ensure_ascii=False)
         _write(folder, student, assignment, number, text)
     for number, (student, text) in enumerate(GARBAGE.items()):
