@@ -20,12 +20,29 @@ class Difference:
     got: str
 
 
+@dataclass(frozen=True)
+class NotNumbers:
+    """Stands for an output that is no array of numbers."""
+
+    what: str
+
+
+def kept(value: Any) -> Any:
+    """A copy of an output that the answer cannot change, and that runs none of its code."""
+    if value is None or isinstance(value, Measured):
+        return value
+    numbers = as_numbers(value)
+    return NotNumbers(describe(value)) if numbers is None else np.array(numbers)
+
+
 def describe(value: Any) -> str:
     """Says what a value is: dtype and shape, or its type.
 
     >>> describe(np.zeros((2, 3)))
     'float64 array of shape (2, 3)'
     """
+    if isinstance(value, NotNumbers):
+        return value.what
     if isinstance(value, (np.ndarray, np.generic)):
         if value.ndim == 0:
             return f"{value.dtype} scalar"
@@ -70,8 +87,11 @@ def difference(
             name, f"`{name}` is not an array of numbers.", _in_short(want, want), describe(got)
         )
     if numbers.shape != want.shape:
+        says = "has the wrong shape"
+        if numbers.ndim == want.ndim == 1:
+            says = f"has length {numbers.size} in place of {want.size}"
         return Difference(
-            name, f"`{name}` has the wrong shape.", _in_short(want, want), _in_short(numbers, want)
+            name, f"`{name}` {says}.", _in_short(want, want), _in_short(numbers, want)
         )
     if want.size == 0:
         return None
@@ -109,6 +129,8 @@ def _located(name, got, want, error, wrong) -> Difference:
             f"`{name}` is wrong in {count} of {want.size} places; "
             f"worst at `{name}{where}`, off by {error[worst]:.3g}."
         )
+    if got.dtype == np.float16:
+        sentence += " It is float16, which keeps three digits."
     if worst and want.dtype.kind in "iu" and want.size <= 8:
         return Difference(name, sentence, _in_short(want, want), _in_short(got, want))
     return Difference(name, sentence, f"{want[worst]:.8g}", f"{got[worst]:.8g}")

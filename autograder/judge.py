@@ -7,7 +7,6 @@ import hashlib
 import linecache
 import os
 import sysconfig
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,9 +14,9 @@ from typing import Any
 import numpy as np
 
 import bnlab
-from autograder.compare import Difference, describe, difference
+from autograder.compare import Difference, describe, difference, kept
 from autograder.diagnosis import diagnose
-from autograder.limits import TimeLimit, one_thread, time_limit
+from autograder.limits import TimeLimit, one_thread, own_settings, time_limit
 from autograder.spec import AnswerError, Case, Exercise, Mistake
 from autograder.verdict import Failure, Verdict
 
@@ -72,6 +71,7 @@ class Trial:
     """
 
     @one_thread
+    @own_settings()
     def __init__(self, exercise: Exercise, seed: str):
         self.exercise = exercise
         self.cases = exercise.cases(generator(seed, exercise.id))
@@ -86,6 +86,7 @@ class Trial:
         return self._met[key]
 
     @one_thread
+    @own_settings()
     def judge(self, answers: tuple[Any, ...]) -> Verdict:
         """As the function `judge`."""
         exercise, cases = self.exercise, self.cases
@@ -120,8 +121,7 @@ def run_cases(exercise: Exercise, answers: tuple[Any, ...], cases: list[Case]) -
             return [Outcome(error=says, kind="NotCallable") for _ in cases]
     outcomes: list[Outcome] = []
     try:
-        with time_limit(exercise.seconds), warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
+        with time_limit(exercise.seconds):
             for case in cases:
                 outcomes.append(_run(exercise, answers, case))
     except TimeLimit as limit:
@@ -137,7 +137,7 @@ def _run(exercise: Exercise, answers: tuple[Any, ...], case: Case) -> Outcome:
     try:
         outputs = exercise.call(*answers, **inputs)
         # Copies: an answer may hand back the same buffer for every case.
-        outputs = {k: np.array(v) if isinstance(v, np.ndarray) else v for k, v in outputs.items()}
+        outputs = {name: kept(value) for name, value in outputs.items()}
     except (KeyboardInterrupt, TimeLimit):
         raise
     except AnswerError as wrong:
@@ -146,8 +146,7 @@ def _run(exercise: Exercise, answers: tuple[Any, ...], case: Case) -> Outcome:
         return Outcome(
             error=_explain(error, exercise), kind=type(error).__name__, line=learners_line(error)
         )
-    changed = tuple(k for k in inputs if not _same(inputs[k], case.inputs[k]))
-    return Outcome(outputs=outputs, changed=changed)
+    return Outcome(outputs=outputs, changed=_changed(inputs, case.inputs))
 
 
 def _explain(error: BaseException, exercise: Exercise) -> str:
@@ -156,7 +155,10 @@ def _explain(error: BaseException, exercise: Exercise) -> str:
         return f"Not written yet: {names} still raises NotImplementedError. Start with the hint."
     if isinstance(error, SystemExit):
         return "It called `exit()` or `sys.exit()`. Return a result instead."
-    text = " ".join(str(error).split())
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # the learner's own exception class cannot say what it is
+        text = ""
     return (
         f"It raised {type(error).__name__}: {text[:300]}"
         if text
@@ -179,11 +181,25 @@ def learners_line(error: BaseException) -> str:
     return found
 
 
+def _changed(inputs: Mapping, before: Mapping) -> tuple[str, ...]:
+    """Names of the inputs that differ from what they were; "cache['x_hat']" for an entry of a dict."""
+    names: list[str] = []
+    for name, was in before.items():
+        now = inputs[name]
+        if isinstance(was, dict) and isinstance(now, dict) and now.keys() == was.keys():
+            names += [f"{name}[{k!r}]" for k in was if not _same(now[k], was[k])]
+        elif not _same(now, was):
+            names.append(name)
+    return tuple(names)
+
+
 def _same(a: Any, b: Any) -> bool:
+    if type(a) is not type(b):  # an array in place of a number, None in place of an array
+        return False
     if isinstance(a, Mapping):
-        return isinstance(b, Mapping) and a.keys() == b.keys() and all(_same(a[k], b[k]) for k in a)
+        return a.keys() == b.keys() and all(_same(a[k], b[k]) for k in a)
     if isinstance(a, (list, tuple)):
-        return type(a) is type(b) and len(a) == len(b) and all(map(_same, a, b))
+        return len(a) == len(b) and all(map(_same, a, b))
     if isinstance(a, np.ndarray):
         return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
     return bool(a == b)
