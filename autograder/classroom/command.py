@@ -44,10 +44,11 @@ def _text(report: Report) -> str:
     if report.found.ignored:
         ignored = "\n".join(f"  {file}: {why}" for file, why in report.found.ignored)
         parts.append(f"Files that were not graded:\n{ignored}")
-    count, seconds = len(report.lines), sum(report.seconds)
     parts.append(
-        f"{count} notebooks in {seconds:.0f} s. Marks: {_short(report.grades)}. "
-        f"Feedback: {_short(report.feedback)}. Messages: {_short(report.log)}."
+        f"{len(report.lines)} notebooks in {sum(report.seconds):.0f} s\n"
+        f"marks     {_short(report.grades)}\n"
+        f"feedback  {_short(report.feedback)}\n"
+        f"messages  {_short(report.log)}"
     )
     return "\n\n".join(parts)
 
