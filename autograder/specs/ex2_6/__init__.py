@@ -9,8 +9,8 @@ from torch.nn import functional as F
 from autograder.compare import describe
 from autograder.draw import batch
 from autograder.spec import AnswerError, Case, Exercise, attribute, condition_number
-from autograder.specs.answers2_6 import RIGHT_WAYS
-from autograder.specs.mistakes2_6 import MISTAKES
+from autograder.specs.ex2_6.answers import RIGHT_WAYS
+from autograder.specs.ex2_6.mistakes import MISTAKES
 from bnlab.digits import digits
 from bnlab.numpy_net import Linear, Sigmoid, accuracy, mlp, sgd_step, train_step
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from autograder.spec import Mistake
-from autograder.specs.answers2_4 import (
+from autograder.specs.ex2_4.answers import (
     backward_nd,
     channels_last,
     forward_nd,

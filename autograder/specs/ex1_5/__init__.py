@@ -7,7 +7,7 @@ import torch
 
 from autograder.draw import batch, signed
 from autograder.spec import Case, Exercise, condition_number, returned
-from autograder.specs.answers1_5 import MISTAKES, RIGHT_WAYS
+from autograder.specs.ex1_5.answers import MISTAKES, RIGHT_WAYS
 
 NAMES = ("dx", "dot_ones", "dot_x_hat")
 

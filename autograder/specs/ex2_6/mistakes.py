@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from autograder.spec import Mistake
-from autograder.specs.answers2_6 import Right
+from autograder.specs.ex2_6.answers import Right
 
 
 def variant(**methods):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from autograder.spec import Mistake
-from autograder.specs.answers2_2 import Right
+from autograder.specs.ex2_2.answers import Right
 
 
 def variant(**methods):

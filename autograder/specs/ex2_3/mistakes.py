@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autograder.spec import Mistake
-from autograder.specs.answers2_3 import right
+from autograder.specs.ex2_3.answers import right
 
 
 def _dx(formula):

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from autograder.spec import AnswerError, Case, Exercise, Measured
-from autograder.specs.answers2_7 import MISTAKES, RIGHT_WAYS
+from autograder.specs.ex2_7.answers import MISTAKES, RIGHT_WAYS
 from bnlab.memory import FREE_SHARE, measure
 
 PASSES, SCRATCH = "passes over memory", "scratch held at once, in sizes of x"

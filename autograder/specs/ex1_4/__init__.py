@@ -7,7 +7,7 @@ import torch
 
 from autograder.draw import batch, signed
 from autograder.spec import Case, Exercise, condition_number
-from autograder.specs.answers1_4 import MISTAKES, RIGHT_WAYS
+from autograder.specs.ex1_4.answers import MISTAKES, RIGHT_WAYS
 
 
 def cases(rng: np.random.Generator) -> list[Case]:

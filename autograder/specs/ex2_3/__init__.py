@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from autograder.spec import Case, Exercise, returned
-from autograder.specs.answers2_3 import RIGHT_WAYS
-from autograder.specs.mistakes2_3 import MISTAKES
+from autograder.specs.ex2_3.answers import RIGHT_WAYS
+from autograder.specs.ex2_3.mistakes import MISTAKES
 
 EPS = 1e-5
 NAMES = ("dx", "dgamma", "dbeta")

@@ -14,8 +14,8 @@ from autograder.spec import (
     attribute,
     condition_number,
 )
-from autograder.specs.answers2_2 import RIGHT_WAYS
-from autograder.specs.mistakes2_2 import MISTAKES
+from autograder.specs.ex2_2.answers import RIGHT_WAYS
+from autograder.specs.ex2_2.mistakes import MISTAKES
 
 
 def cases(rng: np.random.Generator) -> list[Case]:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from autograder.spec import Case, Exercise
-from autograder.specs.answers1_3 import MISTAKES, RIGHT_WAYS
+from autograder.specs.ex1_3.answers import MISTAKES, RIGHT_WAYS
 
 
 def cases(rng: np.random.Generator) -> list[Case]:

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from autograder.spec import Case, Exercise, condition_number, returned
-from autograder.specs.answers2_4 import RIGHT_WAYS
-from autograder.specs.mistakes2_4 import MISTAKES
+from autograder.specs.ex2_4.answers import RIGHT_WAYS
+from autograder.specs.ex2_4.mistakes import MISTAKES
 
 GRADS = ("dx", "dgamma", "dbeta")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from autograder.spec import Mistake
-from autograder.specs.answers2_5 import chan, welford
+from autograder.specs.ex2_5.answers import chan, welford
 
 
 def _update(m2=None, mean=None):

@@ -17,8 +17,8 @@ from autograder.spec import (
     condition_number,
     returned,
 )
-from autograder.specs.answers2_5 import RIGHT_WAYS
-from autograder.specs.mistakes2_5 import MISTAKES
+from autograder.specs.ex2_5.answers import RIGHT_WAYS
+from autograder.specs.ex2_5.mistakes import MISTAKES
 
 PARTS = ("count", "mean", "m2")
 STREAM = "the stream"
