@@ -126,7 +126,7 @@ MISTAKES = (
     ),
     Mistake(
         "channel taken to be axis 1",
-        "The answer is right for channels on axis 1 and ignores channel_axis. "
+        "channel_axis is ignored: axis 1 is always taken for the channel. "
         "In channels-last data the channel is the last axis: use the argument.",
         (_channel_is_axis_1,),
     ),

@@ -84,6 +84,11 @@ def _cache_of_y(x, gamma, beta, eps=1e-5):
     return y, cache | {"x_hat": y}
 
 
+def _cache_of_std(x, gamma, beta, eps=1e-5):
+    y, cache = _variant()(x, gamma, beta, eps)
+    return y, cache | {"inv_std": 1 / cache["inv_std"]}
+
+
 MISTAKES = (
     Mistake(
         "unbiased variance",
@@ -136,6 +141,11 @@ MISTAKES = (
         "y cached as x_hat",
         "cache['x_hat'] holds y. The backward pass needs the normalised values before γ and β.",
         (_cache_of_y,),
+    ),
+    Mistake(
+        "standard deviation cached",
+        "cache['inv_std'] holds √(σ² + eps). Store what x − μ is multiplied by: 1/√(σ² + eps).",
+        (_cache_of_std,),
     ),
     Mistake(
         "input changed in place",

@@ -181,6 +181,16 @@ MISTAKES = (
         ),
     ),
     Mistake(
+        "dy not multiplied by m in dx",
+        "All of dx is divided by m, but dy in the bracket lacks the factor m. With 1/m in front, the bracket "
+        "is m·dy − Σdy − x̂·Σ(dy·x̂).",
+        _dx(
+            lambda dy, x_hat, s, gamma: (
+                gamma * s / len(dy) * (dy - dy.sum(axis=0) - x_hat * (dy * x_hat).sum(axis=0))
+            )
+        ),
+    ),
+    Mistake(
         "divided by m − 1 in dx",
         "dx divides by m − 1. The forward pass divides by m, in the mean and in the variance, so its gradient does too.",
         _divided_by(lambda dy: max(len(dy) - 1, 1)),

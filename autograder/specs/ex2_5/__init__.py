@@ -114,6 +114,11 @@ def _merged(merge, a, b):
             "`merge` changed a triple it was given (`+=` on an array works in place). "
             "Return new arrays: the shards are still needed."
         )
+    if not (a[0] or b[0]):  # the empty triple may come back as the task writes it, (0, 0, 0)
+        count, *rest = merged
+        zero = [isinstance(value, (int, float)) and value == 0 for value in rest]
+        rest = [np.zeros_like(a[1]) if z else v for z, v in zip(zero, rest, strict=True)]
+        return count, *rest
     return merged
 
 

@@ -57,6 +57,11 @@ def _skips_empty(a, b):
     return n, a[1] * (a[0] / n) + b[1] * (b[0] / n), a[2] + b[2] + weight * (a[1] - b[1]) ** 2
 
 
+def _bare_zeros(a, b):
+    """Two empty shards give the triple of the task, not arrays."""
+    return chan(a, b) if a[0] + b[0] else (0, 0, 0)
+
+
 def _kept_single(count, mean, m2, value):
     """Computes in the precision of the values, whatever it is."""
     kind = np.asarray(value).dtype.type
@@ -66,6 +71,7 @@ def _kept_single(count, mean, m2, value):
 
 
 RIGHT_WAYS = {
+    "(0, 0, 0) for two empty shards": (welford, _bare_zeros),
     "weighted means": (_old_deviations, _weighted_means),
     "an update is a merge with one value": (_update_by_merge, chan),
     "scratch arrays, empty shards returned early": (_scratch_update, _skips_empty),
