@@ -173,7 +173,7 @@ class _Meter:
 
     def _size_and_owner(self, array: np.ndarray) -> tuple[int, int | None]:
         """Bytes that an access to the whole array moves, and the watched array it lies in."""
-        start, size = _start(array), array.nbytes
+        start, size = _place(array)[0], array.nbytes
         if 0 in array.strides:  # broadcast: the same numbers again and again
             steps = zip(array.shape, array.strides, strict=True)
             size = array.itemsize * math.prod(n for n, step in steps if step)
@@ -272,11 +272,9 @@ def _arrays(value: Any) -> Iterator[np.ndarray]:
     """The arrays in nested tuples, lists and dicts."""
     if isinstance(value, np.ndarray):
         yield value
-    elif isinstance(value, (tuple, list)):
-        for item in value:
+    elif isinstance(value, (tuple, list, dict)):
+        for item in value.values() if isinstance(value, dict) else value:
             yield from _arrays(item)
-    elif isinstance(value, dict):
-        yield from _arrays(list(value.values()))
 
 
 def _meter(value: Any) -> _Meter | None:
@@ -292,13 +290,9 @@ def _plain(value: Any) -> Any:
     return {k: _plain(v) for k, v in value.items()} if type(value) is dict else value
 
 
-def _start(array: np.ndarray) -> int:
-    return array.__array_interface__["data"][0]
-
-
 def _overlap(a: np.ndarray, b: np.ndarray) -> bool:
     return np.may_share_memory(_plain(a), _plain(b))
 
 
 def _place(a: np.ndarray) -> tuple:
-    return _start(a), a.shape, a.strides
+    return a.__array_interface__["data"][0], a.shape, a.strides
