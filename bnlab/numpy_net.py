@@ -21,8 +21,6 @@ import numpy as np
 
 from bnlab.digits import digits
 
-Parameters = list[tuple[np.ndarray, np.ndarray]]
-
 
 class Linear:
     """y = x @ weight + bias.
@@ -104,7 +102,7 @@ class Network:
             dy = layer.backward(dy)
         return dy
 
-    def parameters(self) -> Parameters:
+    def parameters(self) -> list[tuple[np.ndarray, np.ndarray]]:
         return [pair for layer in self.layers for pair in layer.parameters()]
 
 
@@ -146,7 +144,7 @@ def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[float, np.nda
     return -float(log_p[rows, labels].mean()), dlogits / len(labels)
 
 
-def sgd_step(parameters: Parameters, lr: float) -> None:
+def sgd_step(parameters: list[tuple[np.ndarray, np.ndarray]], lr: float) -> None:
     """Moves every value against its gradient, in place."""
     for value, gradient in parameters:
         value -= lr * gradient
@@ -176,8 +174,7 @@ def train(net: Network, lr: float, epochs: int = 10, batch_size: int = 64, seed:
     `seed` draws the order of the batches; the last, smaller one is dropped. A run
     whose loss is not finite stops; its accuracy counts as 0.1, a guess.
     """
-    data, run = digits(), Run(net)
-    rng = np.random.default_rng(seed)
+    data, run, rng = digits(), Run(net), np.random.default_rng(seed)
     net.train()
     with np.errstate(all="ignore"):  # a run that diverges says so in `Run`
         for _ in range(epochs):
