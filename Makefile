@@ -18,6 +18,7 @@ help:
 	@echo "make test      set up and run the tests"
 	@echo "make serve     build, then show the site on http://localhost:8000"
 	@echo "make strict    build from nothing, every warning an error"
+	@echo "make page PAGE=chapters/1-math/2-forward   build one page"
 	@echo "make test-all  the tests with the slow ones"
 	@echo "make exercises generate exercises/ from solutions/"
 	@echo "make grade SUBMISSIONS=folder   grade a class"

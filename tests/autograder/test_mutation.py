@@ -22,6 +22,18 @@ def test_mutation_score_is_100_percent(id):
     assert result.judged == len(SEEDS) * (2 + len(exercise.right_ways) + len(exercise.mistakes))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("id", exercises())
+def test_mutation_score_holds_with_many_more_seeds(id):
+    result = score(exercises()[id], written_exercises()[id], [f"more {n}" for n in range(200)])
+    assert not result.problems, "\n".join(result.problems[:5])
+
+
+def test_there_are_as_many_mistakes_as_promised():
+    assert len(exercises()) >= 13
+    assert sum(len(e.mistakes) for e in exercises().values()) >= 80
+
+
 @pytest.mark.parametrize("id", exercises())
 def test_the_contract_of_an_exercise(id):
     exercise = exercises()[id]
