@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from autograder.judge import Trial
 from autograder.registry import exercises
 from autograder.source import Written, written_exercises
 from autograder.spec import Exercise
-
-STUB = "raise NotImplementedError"
 
 
 @dataclass
@@ -39,32 +39,16 @@ class Score:
 
 def answers_from(code: str, names: Iterable[str]) -> tuple[Any, ...]:
     """Runs the code of an answer cell and returns what it defines under `names`."""
-    import numpy
-
-    scope: dict[str, Any] = {"np": numpy, "__name__": "answer"}
+    scope: dict[str, Any] = {"np": np, "__name__": "answer"}
     exec(compile(code, "<answer>", "exec"), scope)
     return tuple(scope[name] for name in names)
-
-
-def stub_of(written: Written) -> str:
-    """The answer cell as learners receive it."""
-    lines, inside = [], False
-    for line in written.parts["answer"].splitlines():
-        if line.strip() == "### BEGIN SOLUTION":
-            inside = True
-            lines.append(line.replace("### BEGIN SOLUTION", STUB))
-        elif line.strip() == "### END SOLUTION":
-            inside = False
-        elif not inside:
-            lines.append(line)
-    return "\n".join(lines)
 
 
 def score(exercise: Exercise, written: Written, seeds: Iterable[str]) -> Score:
     """Judges everything that is known about an exercise, once per seed."""
     right = {"the worked solution": answers_from(written.solution, exercise.answers)}
     right |= exercise.right_ways
-    stub = answers_from(stub_of(written), exercise.answers)
+    stub = answers_from(written.stub, exercise.answers)
     result = Score(exercise, killed={m.name for m in exercise.mistakes})
     for seed in seeds:
         trial = Trial(exercise, seed)

@@ -25,6 +25,7 @@ from nbformat import NotebookNode
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("hint", "template", "answer", "explanation")
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+STUB = "raise NotImplementedError"  # as in nbgrader_config.py
 
 
 class SourceError(ValueError):
@@ -47,6 +48,20 @@ class Written:
             line for line in self.parts["answer"].splitlines() if line.strip() not in (BEGIN, END)
         ]
         return "\n".join(kept)
+
+    @property
+    def stub(self) -> str:
+        """The answer cell as learners receive it."""
+        lines, inside = [], False
+        for line in self.parts["answer"].splitlines():
+            if line.strip() == BEGIN:
+                inside = True
+                lines.append(line.replace(BEGIN, STUB))
+            elif line.strip() == END:
+                inside = False
+            elif not inside:
+                lines.append(line)
+        return "\n".join(lines)
 
     @property
     def secret_lines(self) -> list[str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from autograder.mutation import answers_from, score, stub_of
+from autograder.mutation import answers_from, score
 from autograder.registry import exercises
 from autograder.source import written_exercises
 
@@ -64,6 +64,6 @@ def test_a_planted_wrong_solution_is_caught():
 
 def test_the_stub_has_no_solution():
     for written in written_exercises().values():
-        stub = stub_of(written)
+        stub = written.stub
         answers_from(stub, exercises()[written.id].answers)
         assert "BEGIN" not in stub and "raise NotImplementedError" in stub
