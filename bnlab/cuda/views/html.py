@@ -24,6 +24,8 @@ NAMES = {
     "see": "⇄",
 }
 
+_BARE = '<span class="bl-bar"></span>'
+
 
 def report(report: Report) -> str:
     """The whole report as one HTML element, without ids, scripts or outside resources."""
@@ -34,7 +36,7 @@ def report(report: Report) -> str:
 
 
 def _head(r: Report, found: list[Finding]) -> str:
-    mark, kind = ("✔", "verdict") if r.ok else ("✘", "verdict wrong")
+    mark, kind = ("✔", "bl-verdict") if r.ok else ("✘", "bl-verdict bl-wrong")
     said = words.verdict(r)
     launch = f"{r.kernel} · grid {words.dims(r.grid)} · block {words.dims(r.block)}"
     if r.shared_bytes:
@@ -43,7 +45,7 @@ def _head(r: Report, found: list[Finding]) -> str:
     loose = "".join(_sentence(finding) for finding in found if not finding.line)
     return (
         f'<p class="{kind}">{mark} {escape(said[0].upper() + said[1:])}</p>'
-        f'<p class="small">{escape(launch)}</p>{loose}'
+        f'<p class="bl-small">{escape(launch)}</p>{loose}'
     )
 
 
@@ -65,7 +67,7 @@ def _source(r: Report, found: list[Finding]) -> str:
     label = f"Source of {r.kernel} with its counters, by line"
     # A group that takes the focus, so that the keyboard can scroll it.
     return (
-        f'<div class="source" role="group" tabindex="0" aria-label="{escape(label)}">'
+        f'<div class="bl-source" role="group" tabindex="0" aria-label="{escape(label)}">'
         f"{''.join(rows)}</div>"
     )
 
@@ -83,63 +85,71 @@ def _earlier_halves(r: Report) -> list[Finding]:
 def _row(number: int, code: str, line: Line | None, said: list[Finding]) -> str:
     kinds = [_css(finding) for finding in said]
     if line is None and not said:
-        kinds.append("idle")
+        kinds.append("bl-idle")
     counters = _counters(line) if line else ""
     row = (
-        f'<div class="{" ".join(["row", *kinds[:1]])}"><span class="number">{number}</span>'
-        f'<span class="code">{escape(code)}</span>{counters}</div>'
+        f'<div class="{" ".join(["bl-row", *kinds[:1]])}">'
+        f'<span class="bl-code"><span class="bl-number">{number}</span>{escape(code)}</span>'
+        f"{counters}</div>"
     )
     return row + "".join(_sentence(finding) for finding in said)
 
 
 def _sentence(finding: Finding) -> str:
     return (
-        f'<div class="said {_css(finding)}"><b>{NAMES[finding.mark]}</b> '
+        f'<div class="bl-said {_css(finding)}"><b>{NAMES[finding.mark]}</b> '
         f"{escape(finding.sentence)}</div>"
     )
 
 
 def _css(finding: Finding) -> str:
-    return finding.mark.split()[0]
+    return "bl-" + finding.mark.split()[0]
 
 
 def _counters(line: Line) -> str:
     items = [_counter(words.traffic(a), words.wasteful(a), _bar(a)) for a in line.accesses]
-    items += [_counter(said, False, "") for said in words.divergence(line)]
-    return f'<span class="counters">{"".join(items)}</span>' if items else ""
+    items += [_counter(said, False, _BARE) for said in words.divergence(line)]
+    return f'<span class="bl-counters">{"".join(items)}</span>' if items else ""
 
 
 def _counter(said: str, much: bool, bar: str) -> str:
-    kind = "counter much" if much else "counter"
+    kind = "bl-counter bl-much" if much else "bl-counter"
     return f'<span class="{kind}"><span>{escape(said)}</span>{bar}</span>'
 
 
 def _bar(a: Access) -> str:
     """Sectors per request out of 32: the ideal filled, what comes on top hatched."""
     if a.space == "shared":
+        if not words.has_conflict(a):
+            return _BARE
         least, all_ = 1.0, a.bank_conflict
     else:
         least, all_ = a.ideal, a.sectors_per_request
-    scale = BAR / 32
-    widths = min(least, 32) * scale, max(0.0, min(all_, 32) - least) * scale
-    extra = f'<span class="extra" style="width:{widths[1]:.1f}px"></span>' if widths[1] > 1 else ""
+    least, all_ = min(least, 32) * BAR / 32, min(all_, 32) * BAR / 32
+    extra = f'<span class="bl-extra" style="width:{all_ - least:.1f}px"></span>'
     return (
-        f'<span class="bar" aria-hidden="true">'
-        f'<span class="least" style="width:{widths[0]:.1f}px"></span>{extra}</span>'
+        '<span class="bl-bar" aria-hidden="true">'
+        f'<span class="bl-least" style="width:{least:.1f}px"></span>'
+        f"{extra if all_ - least > 1 else ''}</span>"
     )
 
 
 def _legend(r: Report) -> str:
-    spaces = {a.space for _, a in r.accesses}
     said = []
-    if "global" in spaces:
+    if any(a.space == "global" for _, a in r.accesses):
         said.append(
-            "“50 × 4 sectors”: a warp asked 50 times, and 4 pieces of 32 bytes moved each time; "
-            "ideal is the fewest that could hold the bytes asked for."
+            "“50 × 4 sectors, ideal 4”: a warp asked 50 times, and each time 4 sectors moved, pieces "
+            "of 32 bytes; ideal is the fewest that could hold the bytes it asked for. The bar "
+            "shows sectors out of 32; what exceeds the ideal is hatched."
         )
     if any(words.has_conflict(a) for _, a in r.accesses):
         said.append("An n-way bank conflict takes n turns in place of one.")
-    return f'<p class="small">{" ".join(said)}</p>' if said else ""
+    if not said:
+        return ""
+    return (
+        '<details class="bl-small"><summary>What the counters mean</summary>'
+        f"<p>{' '.join(said)}</p></details>"
+    )
 
 
 def _arrays(r: Report) -> str:
@@ -147,19 +157,23 @@ def _arrays(r: Report) -> str:
     if not touched:
         return ""
     rows = "".join(
-        f'<tr><th scope="row">{escape(a.name)}</th><td>{a.read_times:.2f} ×</td>'
-        f"<td>{a.write_times:.2f} ×</td><td>{words.size(a.touched)}</td></tr>"
+        f'<tr><th scope="row">{escape(a.name)}</th><td>{_times(a.read_times)}</td>'
+        f"<td>{_times(a.write_times)}</td><td>{words.size(a.touched)}</td></tr>"
         for a in touched
     )
     heads = "".join(f'<th scope="col">{h}</th>' for h in ("array", "read", "written", "touched"))
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
 
 
+def _times(x: float) -> str:
+    return f"{x:.2f} ×" if x else "–"
+
+
 def _printed(r: Report) -> str:
     if not r.printed:
         return ""
     written = escape("".join(r.printed))
-    return f'<p class="small">printf:</p><pre tabindex="0">{written}</pre>'
+    return f'<p class="bl-small">printf:</p><pre tabindex="0">{written}</pre>'
 
 
 def _foot(r: Report) -> str:
@@ -170,4 +184,4 @@ def _foot(r: Report) -> str:
         said.append(f"{moved} moved / {touched} touched = {ratio:.2f}")
     said.append(f"{words.share(r.lane_use)} of lanes in use")
     said += [*words.cost(r), r.compiler, f"schedule {r.schedule}"]
-    return f'<p class="small">{escape(" · ".join(said))}</p>'
+    return f'<p class="bl-small">{escape(" · ".join(said))}</p>'

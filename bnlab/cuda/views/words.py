@@ -106,7 +106,7 @@ def traffic(access: Access) -> str:
     what = f"{access.kind} {access.array} · {access.requests:,} ×"
     if access.space == "shared":
         conflict = access.bank_conflict
-        said = f"{short(conflict)}-way bank conflict" if has_conflict(access) else "no conflict"
+        said = f"{short(conflict)}-way bank conflict" if has_conflict(access) else "conflict-free"
         return f"{what} {said}"
     each = short(access.sectors_per_request)
     unit = "sector" if each == "1" else "sectors"
@@ -128,9 +128,9 @@ def divergence(line: Line) -> list[str]:
     """How a line splits warps and leaves lanes idle; empty where it does not."""
     said = []
     if line.splits:
-        said.append(f"splits {line.splits:,} of {line.branches:,}")
+        said.append(f"splits the warp {line.splits:,} of {line.branches:,} times")
     if line.instructions and line.lane_use < FEW_LANES:
-        said.append(f"{share(line.lane_use)} of lanes")
+        said.append(f"{share(line.lane_use)} of lanes in use")
     return said
 
 
