@@ -11,3 +11,60 @@ The path of a launch: `compiler` turns the source into PTX, `ptx` parses it, `is
 instruction into a NumPy function, `scheduler` runs them with a lane of an array for every thread,
 `memory` checks and counts the accesses, and `report` says what happened.
 """
+
+from __future__ import annotations
+
+import numpy as np
+
+from bnlab.cuda.backend import asnumpy, backend, gpu
+from bnlab.cuda.errors import (
+    BarrierDivergence,
+    CompileError,
+    CompilerMissing,
+    CudaError,
+    LaunchError,
+    LimitReached,
+    Misaligned,
+    OutOfBounds,
+    RaceWarning,
+    Undefined,
+    Unsupported,
+)
+from bnlab.cuda.examine import examine
+from bnlab.cuda.limits import Limits
+from bnlab.cuda.report import Report
+
+__all__ = [
+    "BarrierDivergence",
+    "CompileError",
+    "CompilerMissing",
+    "CudaError",
+    "LaunchError",
+    "LimitReached",
+    "Limits",
+    "Misaligned",
+    "OutOfBounds",
+    "RaceWarning",
+    "RawKernel",
+    "RawModule",
+    "Report",
+    "Undefined",
+    "Unsupported",
+    "asnumpy",
+    "backend",
+    "examine",
+    "xp",
+]
+
+
+def __getattr__(name: str):
+    """`RawKernel`, `RawModule` and `xp` are CuPy's where there is a GPU, looked up at first use."""
+    if name == "xp":
+        return gpu() or np
+    if name in ("RawKernel", "RawModule"):
+        if gpu():
+            return getattr(gpu(), name)
+        from bnlab.cuda import raw
+
+        return getattr(raw, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

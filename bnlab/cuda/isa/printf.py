@@ -1,0 +1,44 @@
+"""printf of one thread: the format is a string in global memory, the values lie in local memory."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+_FIELD = re.compile(r"%[-+ #0]*\d*(?:\.\d+)?[lhz]*[a-zA-Z%]")
+
+
+def string(m, address: int) -> str:
+    """The text that starts at an address, up to its zero byte."""
+    data = m.bytes_at(address)
+    end = np.flatnonzero(data == 0)
+    return bytes(data[: int(end[0]) if len(end) else len(data)]).decode(errors="replace")
+
+
+def text(m, lane: int, form: int, values: int) -> str:
+    """What a thread's printf writes; widths and alignments as in C's varargs."""
+    local = m.local_bytes(lane, values)
+    position = 0
+
+    def field(found: re.Match) -> str:
+        nonlocal position
+        spec = found.group(0)
+        letter = spec[-1]
+        if letter == "%":
+            return "%"
+        width = 8 if letter in "fFeEgGps" or "l" in spec or "z" in spec else 4
+        position = -(-position // width) * width
+        raw = bytes(local[position : position + width])
+        position += width
+        spec = re.sub("[lhz]", "", spec[:-1])
+        if letter in "fFeEgG":
+            return (spec + letter) % np.frombuffer(raw, np.float64)[0]
+        number = int.from_bytes(raw, "little", signed=letter in "di")
+        if letter == "s":
+            return (spec + "s") % string(m, number)
+        if letter == "c":
+            return (spec + "c") % chr(number & 255)
+        return (spec + {"p": "x", "u": "d"}.get(letter, letter)) % number
+
+    return _FIELD.sub(field, string(m, form))
