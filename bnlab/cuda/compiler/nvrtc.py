@@ -34,11 +34,11 @@ class Nvrtc:
         self.names = _strings(headers)
         self.texts = _strings(headers.values())
 
-    def version(self) -> str:
-        """ "12.4", say."""
+    def name(self) -> str:
+        """ "NVRTC 12.4", say."""
         major, minor = ctypes.c_int(), ctypes.c_int()
-        self.library.nvrtcVersion(ctypes.byref(major), ctypes.byref(minor))
-        return f"{major.value}.{minor.value}"
+        self._check(self.library.nvrtcVersion(ctypes.byref(major), ctypes.byref(minor)))
+        return f"NVRTC {major.value}.{minor.value}"
 
     def compile(
         self, code: str, options: Sequence[str], names: Sequence[str]

@@ -1,0 +1,63 @@
+"""From a compiler's log to an error with a line."""
+
+from __future__ import annotations
+
+import re
+
+from bnlab.cuda.errors import CompileError
+
+# NVRTC: kernel.cu(7): error: ...    clang: kernel.cu:7:5: error: ...
+_ERROR = re.compile(
+    r"^kernel\.cu(?:\((?P<nvrtc>\d+)\)|:(?P<clang>\d+):\d+): (?:catastrophic |fatal )?error: ",
+    re.M,
+)
+SENTENCE_LIMIT = 600  # characters; the error of a template can fill pages
+LOG_LIMIT = 4000
+
+
+def compile_error(code: str, log: str) -> CompileError:
+    """The first error of a compiler's log, which reads
+
+        line 5: identifier "__syncthread" is undefined
+            __syncthread();
+
+    Where there are more, the sentence names their lines (most follow from the first), and the log
+    is a note of the exception, which a traceback shows below it.
+
+    Args:
+        code: the source.
+        log: what the compiler wrote.
+    """
+    found = list(_ERROR.finditer(log))
+    if not found:
+        return CompileError(_short(log, LOG_LIMIT))
+    numbers = [int(each["nvrtc"] or each["clang"]) for each in found]
+    sentence = _short(_text(log[found[0].end() :]), SENTENCE_LIMIT)
+    if len(found) > 1:
+        sentence += f" (the first of {len(found)} errors, in {_lines(numbers)})"
+    line, lines = numbers[0], code.splitlines()
+    quote = lines[line - 1].strip() if line <= len(lines) else ""
+    error = CompileError(sentence, line=line, quote=quote)
+    if len(found) > 1:
+        error.add_note(_short(log, LOG_LIMIT))
+    return error
+
+
+def _text(log: str) -> str:
+    """The words of the error at the start: all before the echo of the source and its caret."""
+    first, *rest = log.split("\n")
+    caret = next((i for i, line in enumerate(rest) if line.strip(" ~") == "^"), 0)
+    return " ".join([first, *(line.strip() for line in rest[: max(caret - 1, 0)])])
+
+
+def _lines(numbers: list[int]) -> str:
+    names = [str(number) for number in sorted(set(numbers))]
+    if len(names) == 1:
+        return f"line {names[0]}"
+    if len(names) > 6:
+        names = [*names[:5], f"{len(names) - 5} more"]
+    return f"lines {', '.join(names[:-1])} and {names[-1]}"
+
+
+def _short(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[:limit].rstrip() + " ..."
