@@ -110,8 +110,11 @@ class _Inliner:
         name, *rest = operands[1:] if results else operands
         arguments = items(rest[0]) if rest else ()
         if name in BUILT_IN:
-            values = tuple(parameter_register(a, 0, 8, instance) for a in arguments[:2])
-            self.flat.code.append(replace(call, parts=("call", name), operands=values))
+            values = [parameter_register(a, 0, 8, instance) for a in arguments[:2]]
+            for result in results:  # printf returns an int
+                values.append(parameter_register(result, 0, 4, instance))
+                self.flat.registers[values[-1]] = "b32"
+            self.flat.code.append(replace(call, parts=("call", name), operands=tuple(values)))
             return
         if name not in self.module.functions or name in stack or call.predicate:
             problem = "recursion" if name in stack else f"a call of {name}"

@@ -274,7 +274,7 @@ def split(text: str) -> tuple[str, ...]:
             current = ""
         else:
             current += character
-    return tuple(found + [current.strip()] if current.strip() else found)
+    return tuple([*found, current.strip()] if current.strip() else found)
 
 
 def items(operand: str) -> tuple[str, ...]:

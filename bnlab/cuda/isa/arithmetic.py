@@ -8,7 +8,7 @@ import numpy as np
 
 from bnlab.cuda.errors import Unsupported
 from bnlab.cuda.isa.numbers import (
-    F4,
+    DIRECTIONS,
     F8,
     divide,
     flush,
@@ -16,6 +16,8 @@ from bnlab.cuda.isa.numbers import (
     high_half,
     pack,
     remainder,
+    round_towards,
+    two_sum,
     unpack,
 )
 from bnlab.cuda.isa.operands import NUMPY, Context
@@ -106,6 +108,25 @@ def _apply(context: Context, shape: Shape, function: Callable, inputs: int) -> C
     return lambda m: put(m, function(a(m), b(m), c(m)))
 
 
+def _directed(shape: Shape) -> Callable:
+    """add, sub, mul, fma of float32 that round towards zero, down or up."""
+    direction = shape.one_of(*DIRECTIONS)
+    if shape.type != "f32":
+        raise Unsupported(f"{shape.type} arithmetic that does not round to nearest")
+
+    def exact(function):
+        return lambda *x: round_towards(*function(*(v.astype(F8) for v in x)), direction)
+
+    return exact(
+        {
+            "add": two_sum,
+            "sub": lambda a, b: two_sum(a, -b),
+            "mul": lambda a, b: (a * b, 0.0),
+            "fma": lambda a, b, c: two_sum(a * b, c),
+        }[shape.name]
+    )
+
+
 def _bits(x: np.ndarray) -> np.ndarray:
     return x.view(np.uint16) if x.dtype == np.float16 else x
 
@@ -130,6 +151,8 @@ def binary(context: Context, shape: Shape) -> Callable:
         raise Unsupported("an integer addition that saturates")
     if shape.name in ("min", "max") and "NaN" in shape.modifiers:
         function = {"min": np.minimum, "max": np.maximum}[shape.name]
+    if shape.one_of(*DIRECTIONS):
+        function = _directed(shape)
     return _apply(context, shape, function, 2)
 
 
@@ -164,7 +187,8 @@ def multiply(context: Context, shape: Shape) -> Callable:
         raise Unsupported("a 24-bit multiplication")
     if not _is_float(type_) and "sat" in shape.modifiers:
         raise Unsupported("an integer multiplication that saturates")
-    return _apply(context, shape, np.multiply, 2)
+    function = _directed(shape) if shape.one_of(*DIRECTIONS) else np.multiply
+    return _apply(context, shape, function, 2)
 
 
 def multiply_add(context: Context, shape: Shape) -> Callable:
@@ -174,7 +198,10 @@ def multiply_add(context: Context, shape: Shape) -> Callable:
         raise Unsupported("an integer multiplication that saturates")
     if "hi" in shape.modifiers:
         return _apply(context, shape, lambda a, b, c: high_half(a, b) + c, 3)
-    return _apply(context, shape, fma32 if shape.type == "f32" else lambda a, b, c: a * b + c, 3)
+    function = fma32 if shape.type == "f32" else lambda a, b, c: a * b + c
+    if shape.one_of(*DIRECTIONS):
+        function = _directed(shape)
+    return _apply(context, shape, function, 3)
 
 
 def _wide(context: Context, shape: Shape, add: bool) -> Callable:
@@ -239,18 +266,19 @@ def select(context: Context, shape: Shape) -> Callable:
     return lambda m: put(m, np.where(test(m), yes(m), no(m)))
 
 
-# Rounding towards zero and to infinity (rz, rm, rp) are left out: nothing here computes them.
+# Division and roots round to nearest only.
 _FLOAT = "rn approx full ftz sat"
 TABLE = {name: entry(unary, "rn approx ftz") for name in UNARY}
-TABLE |= {name: entry(binary, "rn ftz sat cc") for name in ("add", "sub")}
+_ROUNDED = _FLOAT + " rz rm rp"
+TABLE |= {name: entry(binary, "rn rz rm rp ftz sat cc") for name in ("add", "sub")}
 TABLE |= {name: entry(_with_carry, "cc") for name in ("addc", "subc")}
 TABLE |= {name: entry(binary, "ftz NaN relu") for name in ("min", "max")}
 TABLE |= {
     "copysign": entry(binary),
-    "mul": entry(multiply, _FLOAT + " lo hi wide"),
+    "mul": entry(multiply, _ROUNDED + " lo hi wide"),
     "mul24": entry(multiply, "lo hi"),
     "mad": entry(multiply_add, _FLOAT + " lo hi wide"),
-    "fma": entry(multiply_add, _FLOAT + " relu"),
+    "fma": entry(multiply_add, _ROUNDED + " relu"),
     "div": entry(quotient, _FLOAT),
     "rem": entry(quotient),
     "setp": entry(compare, " ".join(COMPARE) + " and or xor ftz"),

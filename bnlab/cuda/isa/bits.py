@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bnlab.cuda.errors import Unsupported
 from bnlab.cuda.isa.numbers import bit_lengths, shift_left, shift_right
 from bnlab.cuda.isa.operands import NUMPY, RAW, Context
 from bnlab.cuda.isa.table import Shape, entry
@@ -182,18 +181,19 @@ def extract(context: Context, shape: Shape) -> Callable:
 
 def insert(context: Context, shape: Shape) -> Callable:
     """bfi: some bits of one number put into another."""
-    dtype = NUMPY[shape.type]
+    dtype, bits = NUMPY[shape.type], np.uint64(8 * WIDTH[shape.type])
     new, old = (context.get(o, shape.type) for o in shape.operands[1:3])
     position, length = (context.get(o, "u32") for o in shape.operands[3:])
     put = context.set(shape.operands[0], shape.type)
-    if WIDTH[shape.type] > 4:
-        raise Unsupported("a 64-bit insertion of bits")
+    everything = ~np.uint64(0)
 
     def run(m):
         start, size = (g(m).astype(np.uint64) & np.uint64(255) for g in (position, length))
-        start, size = np.minimum(start, np.uint64(32)), np.minimum(size, np.uint64(32))
-        mask = ((np.uint64(1) << size) - np.uint64(1)) << start
-        put(m, ((old(m) & ~mask) | ((new(m).astype(np.uint64) << start) & mask)).astype(dtype))
+        start, size = np.minimum(start, bits), np.minimum(size, bits)
+        ones = np.where(size == 64, everything, shift_left(np.uint64([1]), size) - np.uint64(1))
+        mask = shift_left(ones, start)
+        value = shift_left(new(m).astype(np.uint64), start) & mask
+        put(m, ((old(m).astype(np.uint64) & ~mask) | value).astype(dtype))
 
     return run
 

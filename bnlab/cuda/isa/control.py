@@ -97,15 +97,20 @@ def barrier(context: Context, shape: Shape) -> Callable:
 
 def call(context: Context, shape: Shape) -> Callable:
     """What is left of calls after inlining: `printf` and a failed `assert`."""
-    gets = [context.get(o, "u64") for o in shape.operands if o in context.registers]
     pc = shape.pc
+    gets = [context.get(o, "u64") for o in shape.operands[:2] if o in context.registers]
     if shape.instruction.parts[1] == "vprintf":
-        form, values = gets
+        put = context.set(shape.operands[2], "b32")
 
         def write(m):
-            places = (np.broadcast_to(g(m), (m.count,)) for g in (form, values))
-            for lane, text, place in zip(m.active, *places, strict=True):
-                m.print(printf.text(m, int(lane), int(text), int(place)))
+            places = (np.broadcast_to(g(m), (m.count,)) for g in gets)
+            texts = [
+                printf.text(m, int(lane), int(form), int(values))
+                for lane, form, values in zip(m.active, *places, strict=True)
+            ]
+            for text, _ in texts:
+                m.print(text)
+            put(m, np.array([fields for _, fields in texts], np.uint32))
 
         return write
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from bnlab.cuda.errors import Unsupported
-from bnlab.cuda.isa.numbers import F8, flush, pack, unpack
+from bnlab.cuda.isa.numbers import DIRECTIONS, F8, flush, pack, round_towards, unpack
 from bnlab.cuda.isa.operands import NUMPY, Context
 from bnlab.cuda.isa.table import Shape, entry
 
@@ -23,9 +23,9 @@ def convert(context: Context, shape: Shape) -> Callable:
     put = _setter(context, shape.operands[0], to)
     rounding = shape.one_of(*TO_INTEGER)
     rounds = TO_INTEGER[rounding] if rounding else None
-    narrows = NUMPY[to] is not None and to[0] == "f" and source[0] == "f"
-    if "rz" in shape.modifiers and not (narrows and _width(to) >= _width(source)):
-        raise Unsupported("a conversion that rounds towards zero")
+    direction = shape.one_of(*DIRECTIONS)
+    if direction and (to != "f32" or source in ("s64", "u64")):
+        raise Unsupported(f"a conversion to {to} that does not round to nearest")
     from_float, to_float = _is_float(source), _is_float(to)
 
     def run(m):
@@ -44,17 +44,13 @@ def convert(context: Context, shape: Shape) -> Callable:
                 x = _clip(x, limits.min, limits.max)
         if "relu" in shape.modifiers:
             x = np.maximum(x, 0)
-        put(m, x)
+        put(m, round_towards(x.astype(F8), 0.0, direction) if direction else x)
 
     return run
 
 
 def _is_float(type_: str) -> bool:
     return type_[0] == "f" or type_.startswith("bf")
-
-
-def _width(type_: str) -> int:
-    return np.dtype(NUMPY[type_]).itemsize
 
 
 def _clip(x: np.ndarray, low: int, high: int) -> np.ndarray:
@@ -101,4 +97,4 @@ def _pack_two(context: Context, shape: Shape) -> Callable:
     return run
 
 
-TABLE = {"cvt": entry(convert, "rn rz rni rzi rmi rpi sat ftz relu")}
+TABLE = {"cvt": entry(convert, "rn rz rm rp rni rzi rmi rpi sat ftz relu")}

@@ -49,6 +49,28 @@ def pack(x: np.ndarray, type_: str) -> np.ndarray:
     return halves.view(np.float16) if type_ == "f16" else halves
 
 
+def two_sum(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """a + b in float64 and the exact error of it (Knuth, TAOCP volume 2, section 4.2.2)."""
+    total = a + b
+    virtual = total - a
+    return total, (a - (total - virtual)) + (b - virtual)
+
+
+DIRECTIONS = ("rz", "rm", "rp")  # towards zero, down, up
+
+
+def round_towards(value: np.ndarray, error: np.ndarray | float, direction: str) -> np.ndarray:
+    """float64 value + error → float32, rounded towards zero, down or up."""
+    nearest = value.astype(F4)
+    left = value - nearest  # exact; where it is 0, the error decides
+    left = np.where(left == 0, error, left)
+    down = {"rz": value > 0, "rm": True, "rp": False}[direction]
+    below, above = np.nextafter(nearest, F4(-np.inf)), np.nextafter(nearest, F4(np.inf))
+    rounded = np.where(down & (left < 0), below, nearest)
+    rounded = np.where(~np.asarray(down) & (left > 0), above, rounded)
+    return np.where(np.isfinite(value), rounded, nearest).astype(F4)
+
+
 def fma32(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
     """a·b + c in float32: exact product, one rounding to double and one to float."""
     return (a.astype(F8) * b + c).astype(F4)

@@ -16,17 +16,19 @@ def string(m, address: int) -> str:
     return bytes(data[: int(end[0]) if len(end) else len(data)]).decode(errors="replace")
 
 
-def text(m, lane: int, form: int, values: int) -> str:
-    """What a thread's printf writes; widths and alignments as in C's varargs."""
-    local = m.local_bytes(lane, values)
-    position = 0
+def text(m, lane: int, form: int, values: int) -> tuple[str, int]:
+    """What a thread's printf writes, and how many values; alignments as in C's varargs."""
+    # Without values the second address is 0.
+    local = m.local_bytes(lane, values) if values else np.zeros(0, np.uint8)
+    position = count = 0
 
     def field(found: re.Match) -> str:
-        nonlocal position
+        nonlocal position, count
         spec = found.group(0)
         letter = spec[-1]
         if letter == "%":
             return "%"
+        count += 1
         width = 8 if letter in "fFeEgGps" or "l" in spec or "z" in spec else 4
         position = -(-position // width) * width
         raw = bytes(local[position : position + width])
@@ -41,4 +43,5 @@ def text(m, lane: int, form: int, values: int) -> str:
             return (spec + "c") % chr(number & 255)
         return (spec + {"p": "x", "u": "d"}.get(letter, letter)) % number
 
-    return _FIELD.sub(field, string(m, form))
+    written = _FIELD.sub(field, string(m, form))
+    return written, count
