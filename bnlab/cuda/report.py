@@ -286,15 +286,19 @@ class Report:
     def access(self, line: int, array: str | None = None) -> Access:
         """The access of a line, and of one array where the line touches several.
 
+        Of an array that the line both reads and writes, the access that came first.
+
         Raises:
             LookupError: as for `picture`.
         """
         here = [a for a in (self.lines[line].accesses if line in self.lines else ())]
         found = [a for a in here if array in (None, a.array)]
-        if len(found) == 1 or (found and array):
+        names = sorted({a.array for a in found})
+        if len(names) == 1:
             return found[0]
-        if found:
-            names = ", ".join(a.array for a in found)
-            raise LookupError(f"Line {line} touches several arrays; name one of {names}.")
+        if names:
+            raise LookupError(
+                f"Line {line} touches several arrays; name one of {', '.join(names)}."
+            )
         known = ", ".join(f"{line.number} ({a.array})" for line, a in self.accesses)
         raise LookupError(f"Line {line} has no such access. Lines with one: {known or 'none'}.")
