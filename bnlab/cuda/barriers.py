@@ -59,6 +59,7 @@ class Barriers:
         self.arrived[ready] = 0
         self.m.block_clock[ready] += 1
         self.m.warp_clock.reshape(len(ready), -1)[ready] += 1
+        self.m.epoch += 1
         for pc, groups in gone.items():
             lanes = np.sort(np.concatenate(groups))
             if pc in self.votes:

@@ -33,7 +33,9 @@ class Machine:
     Attributes:
         lanes: threads of the blocks that run now; `threads`: of one block.
         active: lanes of the group that runs now, ascending; `count` of them; `whole` if all.
-        warp_count: warps among the active lanes.
+        active_warp: their warps; `warp_count` different ones.
+        here, written: registers of the active lanes, and the names of those that they changed.
+        epoch: changes whenever a clock does.
         block, warp, thread, lane_in_warp: per lane, its block and warp (among those that run
             now), its number in the block and in the warp.
         exited: per lane.
@@ -84,6 +86,7 @@ class Machine:
         self.local = np.zeros(self.local_size * self.lanes, np.uint8)
         self.block_clock = np.zeros(count, np.int64)
         self.warp_clock = np.zeros(self.warp_total, np.int64)
+        self.epoch = 0
         self.exited = np.zeros(self.lanes, bool)
         self.barriers.start_blocks(count)
         if self.races:
@@ -158,8 +161,8 @@ class Machine:
         """Runs a group to the end of its basic block, or on while all lanes stay together."""
         self.active, self.count = lanes, len(lanes)
         self.whole = self.count == self.lanes
-        self._here = self.registers if self.whole else {}
-        self._written: set[str] = set()
+        self.here = self.registers if self.whole else {}
+        self.written: set[str] = set()
         self._count_warps()
         functions, leaders = self.program.functions, self.program.leaders
         while True:
@@ -188,7 +191,8 @@ class Machine:
         return alone and len(go) == 1 and go[0][1] is None and go[0][0] >= 0
 
     def _count_warps(self) -> None:
-        warp = self.warp[self.active]
+        warp = self.warp if self.whole else self.warp[self.active]
+        self.active_warp = warp
         self.warp_count = 1 + int(np.count_nonzero(warp[1:] != warp[:-1]))
 
     def _check_limits(self, pc: int) -> None:
@@ -204,30 +208,33 @@ class Machine:
 
     # Registers
 
+    def fetch(self, name: str, raw) -> np.ndarray:
+        """A register of the active lanes, the first time that a group reads it."""
+        value = self.registers.get(name)
+        if value is None:
+            value = np.zeros(1, raw)
+        elif not self.whole and value.shape[0] != 1:
+            value = value[self.active]
+        self.here[name] = value
+        return value
+
     def read(self, name: str, raw) -> np.ndarray:
         """A register of the active lanes, or of length 1 where it is the same for all."""
-        value = self._here.get(name)
-        if value is None:
-            value = self.registers.get(name)
-            if value is None:
-                value = np.zeros(1, raw)
-            elif not self.whole and value.shape[0] != 1:
-                value = value[self.active]
-            self._here[name] = value
-        return value
+        value = self.here.get(name)
+        return self.fetch(name, raw) if value is None else value
 
     def write(self, name: str, value: np.ndarray) -> None:
         """Writes a register of the active lanes."""
-        self._here[name] = value
-        self._written.add(name)
+        self.here[name] = value
+        self.written.add(name)
 
     def _keep_registers(self) -> None:
         """Puts what a group wrote into the registers of all lanes."""
         if self.whole:
-            self._private -= self._written
+            self._private -= self.written
             return
-        for name in self._written:
-            value = self._here[name]
+        for name in self.written:
+            value = self.here[name]
             everyone = self.registers.get(name)
             if name not in self._private:  # may be shared with another register
                 old = np.zeros(1, value.dtype) if everyone is None else everyone
@@ -265,33 +272,34 @@ class Machine:
     def wait_at_barrier(self, pc: int, *vote) -> None:
         """The active lanes wait; their registers are kept now, as a vote may write one."""
         self._keep_registers()
-        self._written = set()
+        self.written = set()
         self.barriers.arrive(pc, self.active, *vote)
 
     def write_for(self, lanes: np.ndarray, put, value: np.ndarray) -> None:
         """Writes a register of lanes that are not the active ones."""
-        before = self.active, self.count, self.whole, self._here, self._written
+        before = self.active, self.count, self.whole, self.here, self.written
         self.active, self.count, self.whole = lanes, len(lanes), False
-        self._here, self._written = {}, set()
+        self.here, self.written = {}, set()
         put(self, value)
         self._keep_registers()
-        self.active, self.count, self.whole, self._here, self._written = before
+        self.active, self.count, self.whole, self.here, self.written = before
 
     def tick_warps(self, warps: np.ndarray) -> None:
         """`__syncwarp`: what these warps did before is ordered before what they do next."""
         self.warp_clock[warps] += 1
+        self.epoch += 1
 
     @contextmanager
     def only(self, some: np.ndarray):
         """Narrows the active lanes to a mask of them, for one access."""
-        before = self.active, self.count, self.whole, self.warp_count
+        before = self.active, self.count, self.whole, self.warp_count, self.active_warp
         self.active = self.active[some]
         self.count, self.whole = len(self.active), False
         self._count_warps()
         try:
             yield
         finally:
-            self.active, self.count, self.whole, self.warp_count = before
+            self.active, self.count, self.whole, self.warp_count, self.active_warp = before
 
     def for_lanes(self, mask: np.ndarray, run, pc: int):
         """Runs a predicated instruction for the lanes whose mask is set."""
@@ -300,13 +308,13 @@ class Machine:
             return run(self)
         if not mask.any():
             return None
-        outer, outer_written, lanes = self._here, self._written, self.active
-        self._here = {k: v if v.shape[0] == 1 else v[mask] for k, v in outer.items()}
-        self._written = set()
+        outer, outer_written, lanes = self.here, self.written, self.active
+        self.here = {k: v if v.shape[0] == 1 else v[mask] for k, v in outer.items()}
+        self.written = set()
         with self.only(mask):
             go = run(self)
-        inner, written = self._here, self._written
-        self._here, self._written = outer, outer_written
+        inner, written = self.here, self.written
+        self.here, self.written = outer, outer_written
         for name in written:
             old = self.read(name, inner[name].dtype)
             value = np.array(np.broadcast_to(old, (self.count,)))
@@ -321,10 +329,10 @@ class Machine:
 
     def split_branch(self, pc: int, *groups: np.ndarray) -> None:
         """Counts the warps whose lanes go different ways."""
-        ways = np.zeros(self.warp_total, np.int64)
-        for lanes in groups:
-            ways[np.unique(self.warp[lanes])] += 1
-        self.counters.splits[pc] += int(np.count_nonzero(ways > 1))
+        ways = np.zeros((len(groups), self.warp_total), bool)
+        for way, lanes in zip(ways, groups, strict=True):
+            way[self.warp[lanes]] = True
+        self.counters.splits[pc] += int(np.count_nonzero(ways.sum(0) > 1))
 
     def print(self, text: str) -> None:
         if len(self.printed) >= self.launch.limits.printed:

@@ -97,7 +97,8 @@ class Context:
             def write(m, value):
                 if value.dtype != dtype:
                     value = value.astype(dtype)
-                m.write(text, value.view(raw))
+                m.here[text] = value.view(raw)
+                m.written.add(text)
 
             return write
         # A register may be wider than the type: signed values are extended by their sign.
@@ -117,7 +118,12 @@ def _register(name: str, kind: str, type_: str) -> Getter:
         return lambda m: m.read(name, np.bool_)
     raw, dtype = RAW[WIDTH[kind]], NUMPY[type_]
     if WIDTH[kind] == WIDTH[type_]:
-        return lambda m: m.read(name, raw).view(dtype)
+
+        def read(m):  # as `m.read`, without the call: this is the innermost loop
+            value = m.here.get(name)
+            return (m.fetch(name, raw) if value is None else value).view(dtype)
+
+        return read
     narrow = RAW[WIDTH[type_]]
     return lambda m: m.read(name, raw).astype(narrow).view(dtype)
 

@@ -45,7 +45,7 @@ def _late(m, mask: np.ndarray, pc: int) -> np.ndarray | None:
     """The lanes whose warp is not complete, or None."""
     if m.whole and m.threads % 32 == 0 and mask.shape[0] == 1 and mask[0] == FULL:
         return None
-    active, warp = m.active, m.warp[m.active]
+    active, warp = m.active, m.active_warp
     mask = np.broadcast_to(mask, active.shape)
     outside = (mask & _lane_bits(m, active)) == 0
     if outside.any():
@@ -125,7 +125,7 @@ def vote(context: Context, shape: Shape) -> Callable:
 
     def body(m):
         yes = np.broadcast_to(test(m), (m.count,))
-        warp = m.warp[m.active]
+        warp = m.active_warp
         for_it, all_of_it = _masks(m, m.active[yes])[warp], _masks(m, m.active)[warp]
         answers = {
             "ballot": for_it,
@@ -145,7 +145,7 @@ def match(context: Context, shape: Shape) -> Callable:
     put, put_all = context.set(first, "b32"), context.set(second or "_", "pred")
 
     def body(m):
-        x, warp = np.broadcast_to(value(m), (m.count,)), m.warp[m.active]
+        x, warp = np.broadcast_to(value(m), (m.count,)), m.active_warp
         _, group = np.unique(np.stack([warp, x.astype(np.int64)]), axis=1, return_inverse=True)
         masks = np.zeros(int(group.max()) + 1, np.uint32)
         np.bitwise_or.at(masks, group.reshape(-1), _lane_bits(m, m.active))
@@ -173,7 +173,7 @@ def reduce(context: Context, shape: Shape) -> Callable:
     put, function = context.set(shape.operands[0], type_), REDUCE[shape.one_of(*REDUCE)]
 
     def body(m):
-        x, warp = np.broadcast_to(value(m), (m.count,)), m.warp[m.active]
+        x, warp = np.broadcast_to(value(m), (m.count,)), m.active_warp
         starts = np.flatnonzero(np.r_[True, warp[1:] != warp[:-1]])
         sizes = np.diff(np.r_[starts, len(warp)])
         put(m, np.repeat(function.reduceat(x, starts, dtype=NUMPY[type_]), sizes))
@@ -183,14 +183,14 @@ def reduce(context: Context, shape: Shape) -> Callable:
 
 def active_mask(context: Context, shape: Shape) -> Callable:
     put = context.set(shape.operands[0], "b32")
-    return lambda m: put(m, _masks(m, m.active)[m.warp[m.active]])
+    return lambda m: put(m, _masks(m, m.active)[m.active_warp])
 
 
 def warp_barrier(context: Context, shape: Shape) -> Callable:
     """`__syncwarp(mask)`. A part of a warp is taken as the whole: such races may be missed."""
 
     def body(m):
-        m.tick_warps(np.unique(m.warp[m.active]))
+        m.tick_warps(np.unique(m.active_warp))
 
     return _together(context.get(shape.operands[0], "b32"), shape, body)
 

@@ -24,18 +24,39 @@ WARP_SHIFT = SITE_BITS
 BLOCK_SHIFT = WARP_SHIFT + CLOCK_BITS
 THREAD_SHIFT = BLOCK_SHIFT + CLOCK_BITS
 CLOCK_MASK = (1 << CLOCK_BITS) - 1
-LATEST_CLOCK = CLOCK_MASK
 MOST_THREADS = 1 << (62 - THREAD_SHIFT)
 ATOMIC = 1 << 62
 
 
+_EARLIER = (
+    ("writer", "write after write"),
+    ("reader", "write after read"),
+    ("reader2", "write after read"),
+)
+
+
 class Shadow:
-    """Last writer and last two readers of every granule of an array."""
+    """Last writer and last two readers of every granule of an array; None before the first."""
 
     def __init__(self, size: int, granule: int):
-        self.writer, self.reader, self.reader2 = (
-            np.zeros(-(-size // granule), np.int64) for _ in range(3)
-        )
+        self.length = -(-size // granule)
+        self.writer = self.reader = self.reader2 = None
+
+    def _of(self, name: str) -> np.ndarray:
+        if getattr(self, name) is None:
+            setattr(self, name, np.zeros(self.length, np.int64))
+        return getattr(self, name)
+
+    def put(self, name: str, where: np.ndarray, stamps: np.ndarray) -> np.ndarray:
+        """Keeps stamps; of lanes that share a place, one wins. Returns who did."""
+        column = self._of(name)
+        column[where] = stamps
+        return column[where]
+
+    def get(self, name: str, where: np.ndarray) -> np.ndarray | None:
+        """The stamps at some places, or None if there is none at all."""
+        column = getattr(self, name)
+        return None if column is None else column[where]
 
 
 @dataclass
@@ -62,27 +83,26 @@ class RaceDetector:
         self.blind = False  # too many barriers for the clocks
         self.arrays: dict[int, Shadow] = {}
         self.sites: dict[int, int] = {}
+        self._stamped, self._epoch = None, -1
 
     def start_blocks(self) -> None:
         """New blocks start with new shared memory."""
         self.shared = Shadow(len(self.m.shared), self.granule)
+        self._stamped = None
 
     def _stamps(self, pc: int) -> np.ndarray:
         m = self.m
-        active = m.active
-        if (
-            m.block_clock.max(initial=0) >= LATEST_CLOCK
-            or m.warp_clock.max(initial=0) >= LATEST_CLOCK
-        ):
-            self.blind = True
+        if self._stamped is not m.active or self._epoch != m.epoch:
+            self._stamped, self._epoch = m.active, m.epoch
+            latest = max(m.block_clock.max(initial=0), m.warp_clock.max(initial=0))
+            self.blind |= bool(latest >= CLOCK_MASK)
+            self._stamp = (
+                ((m.active + (m.first_thread + 1)) << THREAD_SHIFT)
+                | (m.block_clock[m.block[m.active]] << BLOCK_SHIFT)
+                | (m.warp_clock[m.active_warp] << WARP_SHIFT)
+            )
         site = self.sites.setdefault(pc, len(self.sites) + 1)
-        site = site if site < 1 << SITE_BITS else 0
-        return (
-            ((active + m.first_thread + 1) << THREAD_SHIFT)
-            | (m.block_clock[m.block[active]] << BLOCK_SHIFT)
-            | (m.warp_clock[m.warp[active]] << WARP_SHIFT)
-            | site
-        )
+        return self._stamp | (site if site < 1 << SITE_BITS else 0)
 
     def _unordered(self, earlier: np.ndarray, mine: np.ndarray) -> np.ndarray | None:
         """Which lanes' accesses are not ordered after an earlier one; None if all are."""
@@ -128,45 +148,45 @@ class RaceDetector:
                 self._store(pc, array, shadow, where, mine, store)
 
     def _load(self, pc, array, shadow: Shadow, where, mine) -> None:
-        writer = shadow.writer[where]
-        atomic = (writer & ATOMIC) != 0
-        writer = writer & ~ATOMIC
-        if array is None and (writer == 0).any():
-            self._report(pc, array, "uninitialised read", writer == 0, None, mine, where)
         strong = self.m.is_volatile(pc)
-        clash = self._unordered(np.where(atomic, 0, writer) if strong else writer, mine)
-        if clash is not None:
-            self._report(pc, array, "read after write", clash, writer, mine, where)
+        writer = shadow.get("writer", where)
+        if writer is None and array is None:
+            writer = np.zeros(len(where), np.int64)
+        if writer is not None:
+            atomic = (writer & ATOMIC) != 0
+            writer = writer & ~ATOMIC
+            if array is None and (writer == 0).any():
+                self._report(pc, array, "uninitialised read", writer == 0, None, mine, where)
+            clash = self._unordered(np.where(atomic, 0, writer) if strong else writer, mine)
+            if clash is not None:
+                self._report(pc, array, "read after write", clash, writer, mine, where)
         if strong:  # a volatile read does not clash with atomics that follow
             return
-        before = shadow.reader[where]
-        shadow.reader[where] = mine
-        other = (before >> THREAD_SHIFT) != (mine >> THREAD_SHIFT)
-        if other.any():
-            shadow.reader2[where[other]] = before[other]
-        lost = shadow.reader[where] != mine
+        before = shadow.get("reader", where)
+        if before is not None:
+            other = (before != 0) & ((before >> THREAD_SHIFT) != (mine >> THREAD_SHIFT))
+            if other.any():
+                shadow.put("reader2", where[other], before[other])
+        lost = shadow.put("reader", where, mine) != mine
         if lost.any():
-            shadow.reader2[where[lost]] = mine[lost]
+            shadow.put("reader2", where[lost], mine[lost])
 
     def _store(self, pc, array, shadow: Shadow, where, mine, store) -> None:
-        writer = shadow.writer[where]
-        if store.atomic:
-            writer = np.where((writer & ATOMIC) != 0, 0, writer)
-        writer = writer & ~ATOMIC
-        clash = self._unordered(writer, mine)
-        if clash is not None:
-            same = not store.atomic and store.repeats(clash)
-            self._report(pc, array, "write after write", clash, writer, mine, where, same)
-        for readers in (shadow.reader, shadow.reader2):
-            earlier = readers[where]
+        for column, kind in _EARLIER:
+            earlier = shadow.get(column, where)
+            if earlier is None:
+                continue
+            if store.atomic:  # atomics do not clash with each other
+                earlier = np.where((earlier & ATOMIC) != 0, 0, earlier)
+            earlier = earlier & ~ATOMIC
             clash = self._unordered(earlier, mine)
             if clash is not None:
                 same = not store.atomic and store.repeats(clash)
-                self._report(pc, array, "write after read", clash, earlier, mine, where, same)
-        shadow.writer[where] = mine | (ATOMIC if store.atomic else 0)
+                self._report(pc, array, kind, clash, earlier, mine, where, same)
         if store.atomic:
+            shadow.put("writer", where, mine | ATOMIC)
             return
-        winner = shadow.writer[where]
+        winner = shadow.put("writer", where, mine)
         lost = winner != mine
         if lost.any():
             same = store.agrees(where, lost, ~lost)

@@ -48,7 +48,7 @@ class Traffic:
         site.threads += m.count
         site.bytes += m.count * width
         if site.sample is None:
-            mine = m.warp[m.active] == m.warp[m.active[0]]
+            mine = m.active_warp == m.active_warp[0]
             lanes = m.lane_in_warp[m.active[mine]]
             site.sample = Request(
                 site.array, itemsize, tuple(lanes.tolist()), tuple(offsets[mine].tolist()), width
@@ -68,7 +68,7 @@ class Traffic:
             self.touched[key] = np.zeros(-(-array.size // SECTOR), bool)
         sector = offsets >> SECTOR_SHIFT
         self.touched[key][sector] = True
-        warp = m.warp[m.active]
+        warp = m.active_warp
         site.sectors += _distinct((warp << 36) + sector)
         different = _distinct((warp << 40) + offsets)
         site.ideal_sectors += max(m.warp_count, -(-different * width // SECTOR))
@@ -82,7 +82,7 @@ class Traffic:
         self._count(site, offsets - array.start, width, 4)
         words = max(1, width // 4)
         # 8 bytes a lane go in half warps, 16 bytes in quarter warps.
-        part = m.warp[m.active] * words + m.lane_in_warp[m.active] * words // 32
+        part = m.active_warp * words + m.lane_in_warp[m.active] * words // 32
         asked = [(part << 32) + (offsets >> 2) + k for k in range(words)]
         asked = np.unique(asked[0] if words == 1 else np.concatenate(asked))
         bank = (asked >> 32) * BANKS + (asked & (BANKS - 1))
