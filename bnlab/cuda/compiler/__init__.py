@@ -7,6 +7,7 @@ turns the compiler's log into an error with its line.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -128,15 +129,14 @@ def _outcome(
     compiler: str, code: str, options: tuple[str, ...], names: tuple[str, ...]
 ) -> Program | CompileError:
     """What compiling gives. Errors are remembered too: a grader meets the same one many times."""
-    worker = _worker()
     try:
-        text = includes.checked(code, worker.hello["headers"])
+        text = includes.checked(code, _worker().hello["headers"])
     except CompileError as refused:
         return refused.with_traceback(None)
     always = [o for o in _ALWAYS if not _given(o, options)]
     request = {"code": text, "options": [*always, *options], "names": names}
     try:
-        reply = worker.ask(request, SECONDS)
+        reply = _reply(request)
     except process.Stopped as stopped:
         return CompileError(
             f"compiling took more than {SECONDS:g} s and was stopped: does a template, constexpr "
@@ -147,7 +147,15 @@ def _outcome(
         )
     if "refused" in reply:
         return messages.compile_error(code, reply["refused"])
+    if "slip" in reply:
+        raise RuntimeError(reply["slip"])
     return Program(reply["ptx"], MappingProxyType(reply["names"]), compiler, reply["log"])
+
+
+def _reply(request: dict) -> dict:
+    while True:
+        with contextlib.suppress(process.Gone):
+            return _worker().ask(request, SECONDS)
 
 
 def _given(option: str, options: tuple[str, ...]) -> bool:

@@ -32,7 +32,7 @@ def setups() -> list[dict]:
     wanted = os.environ.get(CHOICE, "")
     if wanted not in ("", "nvrtc", "clang"):
         raise CompilerMissing(f'{CHOICE} is {wanted!r}; it can be "nvrtc" or "clang"')
-    found = (_nvrtc() if wanted != "clang" else []) + (_clang() if wanted != "nvrtc" else [])
+    found = (nvrtc() if wanted != "clang" else []) + (clang() if wanted != "nvrtc" else [])
     if not found:
         raise missing()
     return found
@@ -55,7 +55,8 @@ def missing(why: str = "none is installed") -> CompilerMissing:
     )
 
 
-def _nvrtc() -> list[dict]:
+def nvrtc() -> list[dict]:
+    """A setup for each NVRTC that is installed."""
     return [
         {
             "compiler": "nvrtc",
@@ -69,7 +70,8 @@ def _nvrtc() -> list[dict]:
     ]
 
 
-def _clang() -> list[dict]:
+def clang() -> list[dict]:
+    """A setup for the clang in ziglang, if it is installed."""
     program = "zig.exe" if sys.platform == "win32" else "zig"
     return [
         {"compiler": "clang", "program": str(root / program)}

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 
 from bnlab.cuda.errors import CompileError
 
 # NVRTC: kernel.cu(7): error: ...    clang: kernel.cu:7:5: error: ...
+# NVRTC has no line for a missing brace, but a note on its partner, and its own place for names.
 _ERROR = re.compile(
-    r"^kernel\.cu(?:\((?P<nvrtc>\d+)\)|:(?P<clang>\d+):\d+): (?:catastrophic |fatal )?error: ",
+    r"^(?:kernel\.cu(?:\((?P<nvrtc>\d+)\)|:(?P<clang>\d+):\d+)|At end of source|(?P<name>__nv_name_map)\(\d+\))"
+    r": (?:catastrophic |fatal )?error: ",
     re.M,
 )
+_PARTNER = re.compile(r'^kernel\.cu\((\d+)\): note [^:]*: (to match this ".")', re.M)
+_NAME = re.compile(r'Input name expression was: "([^"\n]*)"')
+# NVRTC recommends an option here; a learner wants a function for the GPU, or none.
+_OPTION = re.compile(r"Consider using -default-device flag .*")
 SENTENCE_LIMIT = 600  # characters; the error of a template can fill pages
 LOG_LIMIT = 4000
 
@@ -31,12 +38,18 @@ def compile_error(code: str, log: str) -> CompileError:
     found = list(_ERROR.finditer(log))
     if not found:
         return CompileError(_short(log, LOG_LIMIT))
-    numbers = [int(each["nvrtc"] or each["clang"]) for each in found]
-    sentence = _short(_text(log[found[0].end() :]), SENTENCE_LIMIT)
+    numbers = [int(each["nvrtc"] or each["clang"] or 0) for each in found]
+    line, sentence = numbers[0], _short(_text(log[found[0].end() :]), SENTENCE_LIMIT)
+    if found[0]["name"]:
+        name = _NAME.search(log)
+        return CompileError(f'name expression "{name[1].strip() if name else ""}": {sentence}')
+    if not line and (partner := _PARTNER.search(log)):
+        line = numbers[0] = int(partner[1])
+        sentence += f" at the end of the source, {partner[2]}"
     if len(found) > 1:
         sentence += f" (the first of {len(found)} errors, in {_lines(numbers)})"
-    line, lines = numbers[0], code.splitlines()
-    quote = lines[line - 1].strip() if line <= len(lines) else ""
+    lines = code.splitlines()
+    quote = lines[line - 1].strip() if 0 < line <= len(lines) else ""
     error = CompileError(sentence, line=line, quote=quote)
     if len(found) > 1:
         error.add_note(_short(log, LOG_LIMIT))
@@ -46,12 +59,14 @@ def compile_error(code: str, log: str) -> CompileError:
 def _text(log: str) -> str:
     """The words of the error at the start: all before the echo of the source and its caret."""
     first, *rest = log.split("\n")
+    rest = list(takewhile(lambda line: line.startswith(" "), rest))
     caret = next((i for i, line in enumerate(rest) if line.strip(" ~") == "^"), 0)
-    return " ".join([first, *(line.strip() for line in rest[: max(caret - 1, 0)])])
+    words = "; ".join([first, *(line.strip() for line in rest[: max(caret - 1, 0)])])
+    return _OPTION.sub("Write __device__ in front of it.", words)
 
 
 def _lines(numbers: list[int]) -> str:
-    names = [str(number) for number in sorted(set(numbers))]
+    names = [str(number) for number in sorted({n for n in numbers if n})]
     if len(names) == 1:
         return f"line {names[0]}"
     if len(names) > 6:

@@ -28,6 +28,10 @@ class Stopped(Exception):
         self.timed_out = timed_out
 
 
+class Gone(Exception):
+    """The process had ended before the request was sent: another thread's request ended it."""
+
+
 class Worker:
     """One such process. It takes one request at a time; further callers of `ask` wait.
 
@@ -65,6 +69,7 @@ class Worker:
 
         Raises:
             Stopped: the process crashed, or its `seconds` were up. It is of no more use.
+            Gone: it had ended before; ask a new one.
         """
         late = threading.Event()
 
@@ -73,6 +78,8 @@ class Worker:
             self._kill()
 
         with self._lock:
+            if not self.alive:
+                raise Gone
             timer = threading.Timer(seconds, stop)
             timer.daemon = True
             timer.start()

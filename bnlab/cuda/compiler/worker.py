@@ -13,6 +13,7 @@ import faulthandler
 import json
 import os
 import sys
+import traceback
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -46,6 +47,8 @@ def main() -> None:
             reply = {"refused": "the compiler ran out of memory"}
         except OSError as error:
             reply = {"missing": str(error)}
+        except Exception:  # a slip of ours; the parent shows it
+            reply = {"slip": traceback.format_exc()}
         faulthandler.cancel_dump_traceback_later()
         replies.write(json.dumps(reply).encode() + b"\n")
         replies.flush()
