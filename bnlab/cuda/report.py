@@ -281,7 +281,7 @@ class Report:
         """
         from bnlab.cuda.views.access_picture import AccessPicture
 
-        return AccessPicture(self.access(line, array))
+        return AccessPicture(self.access(line, array), line)
 
     def access(self, line: int, array: str | None = None) -> Access:
         """The access of a line, and of one array where the line touches several.

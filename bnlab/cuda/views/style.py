@@ -69,3 +69,23 @@ user-select:none}
 """
 )
 REPORT += _dark(".bnlab-report", "--race:#cc79a7;--note:#56b4e9;--least:#56b4e9;--extra:#e69f00")
+
+PICTURE = (
+    NO_PLATE
+    + """
+.bnlab-picture{--used:#0072b2;--moved:#e69f00;--later:#d55e00;color:inherit;margin:.5em 0}
+.bnlab-picture svg{display:block;width:100%;max-width:37.5rem;height:auto;margin:0 auto}
+.bnlab-picture text{font:12.5px system-ui,-apple-system,"Segoe UI",sans-serif;fill:currentColor}
+.bnlab-picture .bl-used{fill:var(--used)}
+.bnlab-picture .bl-later{fill:var(--later)}
+.bnlab-picture .bl-moved{fill:var(--moved);fill-opacity:.4}
+.bnlab-picture .bl-idle{fill:none;stroke:currentColor;stroke-opacity:.45;stroke-dasharray:2 2}
+.bnlab-picture .bl-bank{fill:none;stroke:currentColor;stroke-opacity:.25}
+.bnlab-picture .bl-box{fill:none;stroke:currentColor;stroke-width:1.8}
+.bnlab-picture .bl-cell{stroke:#fff;stroke-opacity:.75}
+.bnlab-picture .bl-thread{stroke:currentColor;stroke-opacity:.6}
+.bnlab-picture figcaption{max-width:37.5rem;margin:.4em auto 0;text-align:left;font-size:.95em;
+ color:inherit;font-weight:400}
+"""
+    + _dark(".bnlab-picture", "--used:#56b4e9;--later:#e69f00")
+)
