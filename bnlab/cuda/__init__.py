@@ -8,8 +8,8 @@
     report = cuda.examine(code, "scale", (4,), (256,), (x, y, np.int32(x.size)))
 
 The path of a launch: `compiler` turns the source into PTX, `ptx` parses it, `isa` turns each
-instruction into a NumPy function, `scheduler` runs them with a lane of an array for every thread,
-`memory` checks and counts the accesses, and `report` says what happened.
+instruction into a NumPy function, `run` executes them with a lane of an array for every thread,
+`memory` checks and counts the accesses, `report` says what happened, and `views` shows it.
 """
 
 from __future__ import annotations

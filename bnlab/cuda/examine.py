@@ -8,11 +8,11 @@ import numpy as np
 
 from bnlab.cuda.compiler import resources
 from bnlab.cuda.errors import CudaError, LaunchError
-from bnlab.cuda.launch import Launch
 from bnlab.cuda.limits import Limits
-from bnlab.cuda.machine import Machine
-from bnlab.cuda.program import Source
 from bnlab.cuda.report import Line, Report
+from bnlab.cuda.run.launch import Launch
+from bnlab.cuda.run.machine import Machine
+from bnlab.cuda.run.program import Source
 
 SCHEDULES = ("lockstep", "warps")
 
@@ -29,6 +29,7 @@ def examine(
     seed: int = 0,
     options: Sequence[str] = (),
     limits: Limits | None = None,
+    assemble: bool = True,
 ) -> Report:
     """Launches a kernel in the lab, with every check, and reports.
 
@@ -42,6 +43,8 @@ def examine(
             in an order drawn from `seed`.
         options: for the compiler, "--fmad=false".
         limits: when to stop.
+        assemble: whether to ask the compiler's assembler for registers and spills, which takes it
+            longer than the compilation; else `Report.resources` is None.
 
     Raises:
         CompileError, CompilerMissing: there is nothing to run.
@@ -66,10 +69,8 @@ def examine(
     for given, used in zip(args, host, strict=True):
         if given is not used:
             given.set(used)
-    kernel = launch.kernel.name
-    return _report(
-        launch, machine, source, error, schedule, resources(code, tuple(options), names).get(kernel)
-    )
+    used = resources(code, tuple(options), names).get(launch.kernel.name) if assemble else None
+    return _report(launch, machine, source, error, schedule, used)
 
 
 def _to_numpy(value):

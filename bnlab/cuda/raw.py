@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from bnlab.cuda import limits as card
 from bnlab.cuda.errors import LaunchError, RaceWarning
-from bnlab.cuda.launch import Launch
 from bnlab.cuda.limits import Limits
-from bnlab.cuda.machine import Machine
-from bnlab.cuda.program import Source
+from bnlab.cuda.run.launch import Launch
+from bnlab.cuda.run.machine import Machine
+from bnlab.cuda.run.program import Source
 
 
 class RawModule:

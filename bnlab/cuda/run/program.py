@@ -8,9 +8,9 @@ from functools import lru_cache
 from bnlab.cuda.compiler import Program as Compiled
 from bnlab.cuda.compiler import compile_program
 from bnlab.cuda.errors import CudaError, LaunchError
-from bnlab.cuda.inlining import inline
 from bnlab.cuda.isa import Context, decode
 from bnlab.cuda.ptx import WIDTH, Body, Module, parse
+from bnlab.cuda.ptx.inlining import inline
 
 _MEMORY = ("ld", "ldu", "st", "atom", "red")
 _ENDS = ("bra", "brx", "bar", "barrier", "ret", "exit")

@@ -16,12 +16,12 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from bnlab.cuda.barriers import Barriers
-from bnlab.cuda.counters import Counters
 from bnlab.cuda.errors import BarrierDivergence, CudaError, LimitReached
 from bnlab.cuda.memory.races import RaceDetector
 from bnlab.cuda.memory.space import ARRAY_SHIFT, OFFSET_MASK, UNWRITTEN
 from bnlab.cuda.memory.traffic import Traffic
+from bnlab.cuda.run.barriers import Barriers
+from bnlab.cuda.run.counters import Counters
 
 WARP = 32
 PATIENCE = 4096  # steps after which a waiting group goes first, so that spin locks end

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from bnlab.cuda import limits as card
-from bnlab.cuda.arguments import check_array, declared, shape3, to_bytes
 from bnlab.cuda.errors import LaunchError, LimitReached, Unsupported
 from bnlab.cuda.isa import Context
 from bnlab.cuda.limits import Limits
 from bnlab.cuda.memory.races import MOST_THREADS
 from bnlab.cuda.memory.space import PARAM, GlobalArray, SharedLayout, base, local_layout
-from bnlab.cuda.program import Program, Source
+from bnlab.cuda.run.arguments import check_array, declared, shape3, to_bytes
+from bnlab.cuda.run.program import Program, Source
 
 
 class Launch:
