@@ -10,6 +10,10 @@ from pathlib import Path
 from bnlab.cuda.errors import CompilerMissing
 
 CHOICE = "BNLAB_CUDA_COMPILER"
+PACKAGES = {  # as pinned in pyproject.toml
+    "clang": "ziglang==0.17.0",
+    "nvrtc": "nvidia-cuda-nvrtc-cu12==12.4.127 nvidia-cuda-runtime-cu12==12.4.127",
+}
 
 # In the folder `nvidia` of site-packages: the pinned package, then those of other CUDA versions;
 # and where the headers that belong to it are.
@@ -45,13 +49,9 @@ def missing(why: str = "none is installed") -> CompilerMissing:
         why: what went wrong with the compiler that is there.
     """
     wanted = os.environ.get(CHOICE) or ("clang" if sys.platform == "darwin" else "nvrtc")
-    packages = {
-        "clang": "ziglang==0.17.0",
-        "nvrtc": "nvidia-cuda-nvrtc-cu12==12.4.127 nvidia-cuda-runtime-cu12==12.4.127",
-    }
     return CompilerMissing(
         f"The CUDA lab has no compiler for kernels ({why}); "
-        f"install it with: python -m pip install {packages[wanted]}"
+        f"install it with: python -m pip install {PACKAGES[wanted]}"
     )
 
 
