@@ -10,7 +10,14 @@ import hashlib
 import shutil
 from pathlib import Path
 
-WATCHED = ("bnlab/**/*.py", "autograder/**/*.py", "solutions/**/*.md", "pyproject.toml")
+WATCHED = (
+    "bnlab/**/*.py",
+    "bnlab/**/*.h",
+    "autograder/**/*.py",
+    "solutions/**/*.md",
+    "chapters/**/*.cu",
+    "pyproject.toml",
+)
 
 
 def fingerprint(root: Path) -> str:
