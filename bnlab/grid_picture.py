@@ -8,7 +8,7 @@ from bnlab.figures import INK
 
 WARP = 32
 WIDE, HIGH = 0.8, 0.72  # of a thread's box, in lanes and in rows
-GAP = 0.5  # between blocks, in rows
+HEAD = 1.0  # of the line that names a block, in rows
 
 
 def rows(n_threads: int, block: int) -> list[tuple[int, int, int, int]]:
@@ -44,9 +44,10 @@ def draw_grid(ax, block: int, colours: Sequence[str], mark: int | None = None) -
     n, height = len(colours), 0.0
     style = {"va": "center", "color": INK, "size": 9}
     for b, w, first, count in rows(-(-n // block) * block, block):
-        height -= 1 if w or not b else 1 + GAP
         if w == 0:
-            ax.text(-6.2, height, f"block {b}", ha="right", **style)
+            height -= HEAD
+            ax.text(-0.4, height - 0.2, f"block {b}", ha="left", **style)
+        height -= 1
         ax.text(-1, height, f"warp {w}", ha="right", **style)
         last = min(first + count, n) - 1
         if first <= last:
@@ -71,5 +72,5 @@ def draw_grid(ax, block: int, colours: Sequence[str], mark: int | None = None) -
     for lane in (0, 8, 16, 24, 31):
         ax.text(lane, 0, f"{lane}", ha="center", **style)
     ax.text(-1, 0, "lane", ha="right", **style)
-    ax.set(xlim=(-10.5, WARP + 8.5), ylim=(height - (2 if mark is not None else 0.6), 0.5))
+    ax.set(xlim=(-6, WARP + 10), ylim=(height - (2 if mark is not None else 0.6), 0.5))
     ax.set_axis_off()
