@@ -28,7 +28,21 @@ c.CourseDirectory.db_url = f"sqlite:///{HOME / 'gradebook.db'}"
 # Without "*.md" nbgrader would copy the sources, solutions included, to the learners.
 c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback", "*.md"]
 
-# Releasing.
+# Releasing: nbgrader's own steps, but an answer cell may hold CUDA C++.
+c.GenerateAssignment.preprocessors = [
+    "nbgrader.preprocessors.IncludeHeaderFooter",
+    "nbgrader.preprocessors.InstantiateTests",
+    "nbgrader.preprocessors.LockCells",
+    "autograder.classroom.clearing.ClearSolutions",
+    "nbgrader.preprocessors.ClearOutput",
+    "nbgrader.preprocessors.CheckCellMetadata",
+    "nbgrader.preprocessors.ComputeChecksums",
+    "nbgrader.preprocessors.SaveCells",
+    "nbgrader.preprocessors.ClearHiddenTests",
+    "nbgrader.preprocessors.ClearMarkScheme",
+    "nbgrader.preprocessors.ComputeChecksums",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
 c.ClearSolutions.code_stub = {"python": "raise NotImplementedError"}
 c.IncludeHeaderFooter.header = ""
 # The exchange is a folder on this machine. For a shared server name one that all can reach.

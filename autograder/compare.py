@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from autograder.spec import Measured
+from autograder.spec import Measured, Runs
+
+# A NaN of its own: what an output holds that a kernel has not written.
+_UNWRITTEN = np.uint32(0x7FC0_BA7C)
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,17 @@ def kept(value: Any) -> Any:
     """A copy of an output that the answer cannot change, and that runs none of its code."""
     if value is None or isinstance(value, Measured):
         return value
+    if isinstance(value, Runs):
+        return Runs({run: kept(array) for run, array in value.arrays.items()})
     numbers = as_numbers(value)
     return NotNumbers(describe(value)) if numbers is None else np.array(numbers)
+
+
+def mark_unwritten(array: np.ndarray) -> None:
+    """Fills an array with NaN, in place; for float32 with one that `difference` recognises."""
+    array.fill(np.nan if array.dtype.kind == "f" else np.iinfo(array.dtype).min)
+    if array.dtype == np.float32:
+        array.view(np.uint32)[...] = _UNWRITTEN
 
 
 def describe(value: Any) -> str:
@@ -74,9 +86,15 @@ def difference(
         scale: see `Case.scale`.
 
     Integer outputs (shapes, axes, counts) must be equal. A `Measured` output
-    must not exceed the reference.
+    must not exceed the reference. Of `Runs`, the first that differs is told.
     """
     want = np.asarray(want)
+    if isinstance(got, Runs):
+        for run, array in got.arrays.items():
+            if found := difference(name, array, want, tolerance, scale):
+                where = f"{run[0].upper()}{run[1:]}: " if run else ""
+                return replace(found, sentence=where + found.sentence)
+        return None
     if isinstance(got, Measured):
         if got.amount <= want:
             return None
@@ -117,6 +135,14 @@ def _located(name, got, want, error, wrong) -> Difference:
     worst = np.unravel_index(int(np.argmax(ranked)), want.shape)
     where = f"[{', '.join(map(str, worst))}]" if worst else ""
     count = int(wrong.sum())
+    unwritten = _unwritten(got)
+    if unwritten.any():
+        first = np.unravel_index(int(np.argmax(unwritten)), want.shape)
+        where = f", first `{name}[{', '.join(map(str, first))}]`" if first else ""
+        count = int(unwritten.sum())
+        places = f"{count} of {want.size} places" if want.size > 1 else "its only place"
+        sentence = f"`{name}` was not written in {places}{where}."
+        return Difference(name, sentence, f"{want[first]:.8g}", "what was there before")
     if not np.isfinite(got[worst]):
         bad = int((~np.isfinite(got)).sum())
         sentence = (
@@ -134,3 +160,10 @@ def _located(name, got, want, error, wrong) -> Difference:
     if worst and want.dtype.kind in "iu" and want.size <= 8:
         return Difference(name, sentence, _in_short(want, want), _in_short(got, want))
     return Difference(name, sentence, f"{want[worst]:.8g}", f"{got[worst]:.8g}")
+
+
+def _unwritten(got: np.ndarray) -> np.ndarray:
+    """Where an output still holds what `mark_unwritten` put there."""
+    if got.dtype != np.float32:
+        return np.zeros(got.shape, bool)
+    return np.ascontiguousarray(got).reshape(got.shape).view(np.uint32) == _UNWRITTEN

@@ -8,21 +8,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autograder.compare import as_numbers, difference
-from autograder.spec import Case, Measured, Mistake
+from autograder.spec import Case, Measured, Mistake, Runs
 
 if TYPE_CHECKING:
     from autograder.judge import Outcome, Trial
+
+# What stops an answer, and says nothing about how it came to that: not written yet, does
+# not compile, never ends.
+_NO_MISTAKES = ("NotImplementedError", "CompileError", "TimeLimit", "LimitReached")
 
 
 def diagnose(trial: Trial, outcomes: list[Outcome]) -> list[Mistake]:
     """The mistakes that an answer agrees with.
 
-    First a mistake that does the same in every case and every output; failing
+    First a mistake that does the same in every case and every output; of several
+    with the same faults, the one whose own lines were quoted for them. Failing
     that, one per wrong output, so that two independent slips are both named.
     """
-    for mistake in trial.exercise.mistakes:
-        if _does_the_same(trial, mistake, outcomes):
-            return [mistake]
+    alike = (m for m in trial.exercise.mistakes if _does_the_same(trial, m, outcomes))
+    if first := next(alike, None):
+        quoted = [_quote(outcome) for outcome in outcomes]
+        for mistake in (first, *alike) if any(quoted) else ():
+            if quoted == [_quote(trial.meet(mistake, n)) for n in range(len(outcomes))]:
+                return [mistake]
+        return [first]
     if any(o.error or o.changed for o in outcomes):
         return []
     named = []
@@ -42,6 +51,11 @@ def _does_the_same(trial: Trial, mistake: Mistake, outcomes: list[Outcome]) -> b
         _agrees(trial.cases[number], outcome, trial.meet(mistake, number))
         for number, outcome in enumerate(outcomes)
     )
+
+
+def _quote(outcome: Outcome) -> str:
+    """The text of the line that was quoted, without its number."""
+    return outcome.line.partition(": ")[2]
 
 
 def _is_wrong(trial: Trial, output: str, outcomes: list[Outcome]) -> bool:
@@ -69,17 +83,24 @@ def _explains(trial: Trial, mistake: Mistake, output: str, outcomes: list[Outcom
 def _agrees(case: Case, mine: Outcome, theirs: Outcome) -> bool:
     if mine.error or theirs.error:
         # A mistake that raises is recognised by what it raises, whatever the order
-        # of the shapes in it (a * b or b * a). But an answer that is not written
-        # yet or never ends is no mistake of that kind.
-        words = sorted(mine.error.split()), sorted(theirs.error.split())
-        same = mine.kind == theirs.kind and words[0] == words[1]
-        return same and mine.kind not in ("NotImplementedError", "TimeLimit")
+        # of the shapes in it (a * b or b * a).
+        same = (mine.kind, mine.slip) == (
+            theirs.kind,
+            theirs.slip,
+        ) and mine.kind not in _NO_MISTAKES
+        return same and (
+            bool(mine.slip) or sorted(mine.error.split()) == sorted(theirs.error.split())
+        )
     if mine.changed != theirs.changed or mine.outputs.keys() != theirs.outputs.keys():
         return False
     return all(_numbers_agree(case, k, mine.outputs, theirs.outputs) for k in theirs.outputs)
 
 
 def _numbers_agree(case: Case, name: str, mine: Mapping, theirs: Mapping) -> bool:
+    if isinstance(mine.get(name), Runs):
+        runs, other = mine[name].arrays, theirs[name]
+        others = other.arrays if isinstance(other, Runs) else dict.fromkeys(runs, other)
+        return all(_numbers_agree(case, name, {name: runs[r]}, {name: others[r]}) for r in runs)
     if isinstance(mine.get(name), Measured):
         other = theirs[name]
         if isinstance(other, Measured):

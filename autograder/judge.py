@@ -37,7 +37,8 @@ class Outcome:
 
     outputs: dict[str, Any] = field(default_factory=dict)
     error: str = ""  # why there are no outputs, for the learner
-    kind: str = ""  # exception type, to compare with mistakes that raise
+    kind: str = ""  # what stopped it: the exception's type, or an AnswerError's own kind
+    slip: str = ""  # what a mistake must share with it, where that is not the error's words
     line: str = ""  # the learner's own line that raised
     changed: tuple[str, ...] = ()  # inputs that were modified
 
@@ -115,10 +116,12 @@ def run_cases(exercise: Exercise, answers: tuple[Any, ...], cases: list[Case]) -
 
     After the limit, the remaining cases count as out of time as well.
     """
-    for name, answer in zip(exercise.answers, answers, strict=True):
-        if not callable(answer):
-            says = f"`{name}` is {describe(answer)}, not something that can be called. Define it in the cell above and run that cell."
-            return [Outcome(error=says, kind="NotCallable") for _ in cases]
+    accepts = exercise.accepts or _callable
+    try:
+        for name, answer in zip(exercise.answers, answers, strict=True):
+            accepts(name, answer)
+    except AnswerError as wrong:
+        return [_stopped(wrong) for _ in cases]
     outcomes: list[Outcome] = []
     try:
         with time_limit(exercise.seconds):
@@ -132,6 +135,16 @@ def run_cases(exercise: Exercise, answers: tuple[Any, ...], cases: list[Case]) -
     return outcomes
 
 
+def _callable(name: str, answer: Any) -> None:
+    if not callable(answer):
+        says = f"`{name}` is {describe(answer)}, not something that can be called. Define it in the cell above and run that cell."
+        raise AnswerError(says, kind="NotCallable")
+
+
+def _stopped(wrong: AnswerError) -> Outcome:
+    return Outcome(error=str(wrong), kind=wrong.kind, slip=wrong.slip, line=wrong.line)
+
+
 def _run(exercise: Exercise, answers: tuple[Any, ...], case: Case) -> Outcome:
     inputs = copy.deepcopy(dict(case.inputs))
     try:
@@ -141,7 +154,7 @@ def _run(exercise: Exercise, answers: tuple[Any, ...], case: Case) -> Outcome:
     except (KeyboardInterrupt, TimeLimit):
         raise
     except AnswerError as wrong:
-        return Outcome(error=str(wrong), kind="AnswerError")
+        return _stopped(wrong)
     except BaseException as error:  # SystemExit and friends too: nothing may stop the grading
         return Outcome(
             error=_explain(error, exercise), kind=type(error).__name__, line=learners_line(error)
@@ -234,7 +247,7 @@ def _failure(exercise: Exercise, case: Case, outcome: Outcome, want: Mapping) ->
         return None
     return Failure(
         case=case.name,
-        inputs=_describe_inputs(case.inputs),
+        inputs=(exercise.describe or _describe_inputs)(case.inputs),
         problem=problem or "",
         line=outcome.line,
         differences=differences,

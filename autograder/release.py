@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
 SUMMARY = {"hint": "Hint: the idea", "template": "Hint: a template"}
-NEVER_RELEASED = ("BEGIN SOLUTION", "BEGIN HIDDEN TESTS", "grade(")
+NEVER_RELEASED = ("BEGIN SOLUTION", "### GIVEN", "BEGIN HIDDEN TESTS", "grade(")
 
 
 def heading(id: str) -> str:
@@ -50,6 +50,7 @@ def source_notebook(path: Path) -> NotebookNode:
             cells.append(_markdown(folded, f"ex{id}-{role}"))
         elif role == "answer":
             cells.append(_code(cell.source, f"ex{id}-answer", solution=True))
+        elif role == "explanation":  # here, so that cells to try the answer come before it
             cells.append(_check_cell(id))
         elif role == "plain" and cell.cell_type == "code":
             cells.append(_code(cell.source, f"cell-{number}"))

@@ -7,25 +7,25 @@ A source is a MyST notebook. Tags on its cells say what each one is:
 | `exercise-2.1` | markdown | the task, under a heading made from the specification |
 | `hint`         | markdown | first help, folded away                             |
 | `template`     | markdown | second help, folded away                            |
-| `answer`       | code     | the learner's cell; `BEGIN SOLUTION` regions are cut |
+| `answer`       | code     | the learner's cell, with solution regions (`regions`) |
 | `explanation`  | markdown | goes with the worked solution, in the book only      |
 
-Cells without one of these tags are kept as they are.
+Cells without one of these tags are kept as they are. The check is put where the explanation
+stands, so that cells in which learners try their answer come before it.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import jupytext
 from nbformat import NotebookNode
 
+from autograder import regions
+
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("hint", "template", "answer", "explanation")
-BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
-STUB = "raise NotImplementedError"  # as in nbgrader_config.py
 
 
 class SourceError(ValueError):
@@ -44,30 +44,17 @@ class Written:
     @property
     def solution(self) -> str:
         """The answer cell without its markers: what a solver would have written."""
-        kept = [
-            line for line in self.parts["answer"].splitlines() if line.strip() not in (BEGIN, END)
-        ]
-        return "\n".join(kept)
+        return regions.solution(self.parts["answer"])
 
     @property
     def stub(self) -> str:
         """The answer cell as learners receive it."""
-        lines, inside = [], False
-        for line in self.parts["answer"].splitlines():
-            if line.strip() == BEGIN:
-                inside = True
-                lines.append(line.replace(BEGIN, STUB))
-            elif line.strip() == END:
-                inside = False
-            elif not inside:
-                lines.append(line)
-        return "\n".join(lines)
+        return regions.stub(self.parts["answer"])
 
     @property
     def secret_lines(self) -> list[str]:
-        """Lines inside solution regions, stripped; they must not reach a learner."""
-        regions = re.findall(rf"{BEGIN}\n(.*?){END}", self.parts["answer"], re.DOTALL)
-        return [line.strip() for region in regions for line in region.splitlines() if line.strip()]
+        """Lines of solution regions, stripped; they must not reach a learner."""
+        return regions.secrets(self.parts["answer"])
 
 
 def sources(root: Path = ROOT) -> list[Path]:
@@ -103,14 +90,16 @@ def read(path: Path) -> tuple[NotebookNode, list[Written]]:
                 raise SourceError(f"{path}: a {role} cell stands before the first exercise-… cell.")
             if written[-1].parts[role]:
                 raise SourceError(f"{path}: exercise {written[-1].id} has two {role} cells.")
+            if role == "explanation" and not written[-1].parts["answer"]:
+                raise SourceError(f"{path}: explanation of {written[-1].id} before its answer.")
             written[-1].parts[role] = cell.source
     for exercise in written:
         missing = [part for part in PARTS if not exercise.parts[part]]
         if missing:
             raise SourceError(f"{path}: exercise {exercise.id} has no {', '.join(missing)} cell.")
-        if not exercise.secret_lines:
+        if not regions.has_region(exercise.parts["answer"]):
             raise SourceError(
-                f"{path}: the answer of exercise {exercise.id} has no {BEGIN} … {END} region."
+                f"{path}: the answer of exercise {exercise.id} has no {regions.BEGIN} … {regions.END}."
             )
     return notebook, written
 

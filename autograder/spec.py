@@ -19,7 +19,18 @@ FORGIVEN_ROUNDINGS = 64
 
 
 class AnswerError(Exception):
-    """The answer returned something the exercise did not ask for."""
+    """The answer is, returned or did something the exercise did not ask for.
+
+    Attributes:
+        kind: what happened, for the instructor's table.
+        slip: what answers with the same mistake have in common, where that is not the
+            message: "out of bounds: load of global memory", without names and numbers.
+        line: the learner's own line, "line 7: y[i] = x[i];", or "".
+    """
+
+    def __init__(self, message: str, *, kind: str = "AnswerError", slip: str = "", line: str = ""):
+        super().__init__(message)
+        self.kind, self.slip, self.line = kind, slip, line
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,18 @@ class Measured:
     amount: float
     says: str
     kind: str
+
+
+@dataclass(frozen=True)
+class Runs:
+    """An output of several runs of the same case; each must be right.
+
+    Args:
+        arrays: the output of each run, by what is special about it, as a learner reads it
+            ("with the warps in another order"); "" for the first.
+    """
+
+    arrays: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -102,6 +125,10 @@ class Exercise:
         mistakes: wrong answers with their diagnosis.
         right_ways: other right answers, which must pass; name to answers.
         seconds: time limit of one check.
+        accepts: looks at an answer, given its name and the answer, before any case and outside the
+            time limit. It raises `AnswerError` for one that cannot be judged. None: answers are
+            called, so they must be callable.
+        describe: a case's inputs in words. None: shapes, dtypes and values.
     """
 
     id: str
@@ -118,6 +145,8 @@ class Exercise:
     mistakes: tuple[Mistake, ...]
     right_ways: Mapping[str, tuple[Any, ...]]
     seconds: float = 2.0
+    accepts: Callable[[str, Any], None] | None = None
+    describe: Callable[[Mapping[str, Any]], str] | None = None
 
 
 def condition_number(x: np.ndarray, axis=0, eps: float = 1e-5) -> float:

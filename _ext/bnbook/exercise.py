@@ -27,7 +27,7 @@ def page(id: str) -> str:
 
 
 def _folder(id: str) -> str:
-    return {"1": "1-math", "2": "2-numpy"}[id.split(".")[0]]
+    return {"1": "1-math", "2": "2-numpy", "3": "3-cuda"}[id.split(".")[0]]
 
 
 def anchor(id: str) -> str:

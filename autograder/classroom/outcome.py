@@ -39,7 +39,11 @@ _CALL = {
     "NotImplementedError": NOT_WRITTEN,
     "TimeLimit": "endless loop in the answer, stopped",
     "SystemExit": "the answer calls exit",
+    "LimitReached": "endless loop in the answer, stopped",
     "NotCallable": "the answer is not a function or class",
+    "NotASource": "the answer is not the source of the kernel",
+    "CompileError": "does not compile",
+    "LaunchError": "does not fit the launch",
     "AnswerError": "returns something else than asked",
 }
 
@@ -112,8 +116,11 @@ def _check(cell: NotebookNode) -> str:
         return f"looks like “{'”, “'.join(facts['mistakes'])}”"
     if known:
         return ", ".join(known)
-    if kinds:
-        return f"raises {', '.join(kinds)}"
+    words = [kind for kind in kinds if " " in kind]  # the CUDA lab's; others name exceptions
+    if names := [kind for kind in kinds if kind not in words]:
+        words.append(f"raises {', '.join(names)}")
+    if words:
+        return ", ".join(words)
     return f"wrong in {facts['total'] - facts['passed']} of {facts['total']} cases"
 
 
