@@ -10,7 +10,7 @@ from bnlab.cuda.views import style, words
 from bnlab.cuda.views.words import Finding
 
 if TYPE_CHECKING:
-    from bnlab.cuda.report import Access, Line, Report
+    from bnlab.cuda.report import Access, Report
 
 LONG = 100  # lines from which stretches without counters are folded
 FOLD = 8  # the shortest stretch worth folding
@@ -59,7 +59,10 @@ def _source(r: Report, found: list[Finding]) -> str:
         range(1, len(source) + 1), lambda i: i not in said and i not in r.lines
     ):
         numbers = list(numbers)
-        part = "".join(_row(i, source[i - 1], r.lines.get(i), said.get(i, [])) for i in numbers)
+        part = "".join(
+            _row(i, source[i - 1], _counters(r, i) if i in r.lines else None, said.get(i, []))
+            for i in numbers
+        )
         if bare and len(source) > LONG and len(numbers) >= FOLD:
             lines = f"lines {numbers[0]} to {numbers[-1]}: no code ran here"
             part = f"<details><summary>{lines}</summary>{part}</details>"
@@ -82,15 +85,15 @@ def _earlier_halves(r: Report) -> list[Finding]:
     ]
 
 
-def _row(number: int, code: str, line: Line | None, said: list[Finding]) -> str:
+def _row(number: int, code: str, counters: str | None, said: list[Finding]) -> str:
+    """A line of the source, what it cost (None: it has no code) and what is said about it."""
     kinds = [_css(finding) for finding in said]
-    if line is None and not said:
+    if counters is None and not said:
         kinds.append("bl-idle")
-    counters = _counters(line) if line else ""
     row = (
         f'<div class="{" ".join(["bl-row", *kinds[:1]])}">'
         f'<span class="bl-code"><span class="bl-number">{number}</span>{escape(code)}</span>'
-        f"{counters}</div>"
+        f"{counters or ''}</div>"
     )
     return row + "".join(_sentence(finding) for finding in said)
 
@@ -106,9 +109,11 @@ def _css(finding: Finding) -> str:
     return "bl-" + finding.mark.split()[0]
 
 
-def _counters(line: Line) -> str:
+def _counters(r: Report, number: int) -> str:
+    line = r.lines[number]
+    above = r.lines.get(max((n for n in r.lines if n < number), default=0))
     items = [_counter(words.traffic(a), words.wasteful(a), _bar(a)) for a in line.accesses]
-    items += [_counter(said, False, _BARE) for said in words.divergence(line)]
+    items += [_counter(said, False, _BARE) for said in words.divergence(line, above)]
     return f'<span class="bl-counters">{"".join(items)}</span>' if items else ""
 
 

@@ -57,8 +57,10 @@ def _global(r: Report) -> list[str]:
     out.append(moved)
     for array in r.arrays.values():
         if array.touched:
-            times = f"read {array.read_times:.2f} times, written {array.write_times:.2f} times"
-            out.append(f"  {array.name:<12} {words.size(array.touched):>8} touched, {times}")
+            read = f", read {array.read_times:.2f} times" if array.read else ""
+            written = f", written {array.write_times:.2f} times" if array.written else ""
+            size = words.size(array.touched)
+            out.append(f"  {array.name:<12} {size:>8} touched{read}{written}")
     out.append(f"{'line':>6}  {'':<20} {'requests':>10} {'sectors each':>13} {'ideal':>6}")
     for line, a in here:
         row = f"{line.number:6}  {a.kind + ' ' + a.array:<20} {a.requests:10,}"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 # Above this ratio of sectors to the ideal a line is marked. Rows that do not start at a multiple
 # of 32 bytes cost up to one sector more than four, which no kernel can help.
 EXCESS = 1.3
-# Below this share of lanes a line says so.
+# Below this share of lanes a line says so, if the line above has another share.
 FEW_LANES = 0.9
 
 PARTIAL = "counters end at the fault"
@@ -124,12 +124,16 @@ def wasteful(access: Access) -> bool:
     return access.sectors > EXCESS * access.ideal_sectors
 
 
-def divergence(line: Line) -> list[str]:
-    """How a line splits warps and leaves lanes idle; empty where it does not."""
+def divergence(line: Line, above: Line | None) -> list[str]:
+    """How a line splits warps and leaves lanes idle; the idle ones where they differ from above."""
+    if not line.instructions:
+        return ["never ran"]
     said = []
     if line.splits:
         said.append(f"splits the warp {line.splits:,} of {line.branches:,} times")
-    if line.instructions and line.lane_use < FEW_LANES:
+    if line.lane_use < FEW_LANES and (
+        above is None or share(line.lane_use) != share(above.lane_use)
+    ):
         said.append(f"{share(line.lane_use)} of lanes in use")
     return said
 

@@ -78,7 +78,8 @@ def test_text_numbers():
     assert "schedule lockstep, NVRTC 12.4, 18 registers a thread, no spills" in said
     assert "threads read 12.3 kB, write 16 B" in said
     assert "5.12 kB moved in 32-byte sectors / 4.13 kB touched = 1.24" in said
-    assert re.search(r"x +4.10 kB touched, read 3.00 times, written 0.00 times", said)
+    assert re.search(r"x +4.10 kB touched, read 3.00 times$", said, re.M)
+    assert re.search(r"y +32 B touched, written 0.50 times$", said, re.M)
     assert re.search(r" 7  load x +32 +4\.0 +4\.0$", said, re.M)
     assert "shared memory: 64 passes, no bank conflicts" in said
     assert "splits the warp in 8 of 64 branches" in said
@@ -457,3 +458,18 @@ def test_a_report_draws_its_lines():
         made.report().picture(7)
     with pytest.raises(ValueError, match="No request of x was kept"):
         AccessPicture(dataclasses.replace(made.access(), sample=None))
+
+
+def test_the_share_of_lanes_is_said_where_it_changes():
+    shares = {7: 1.0, 8: 0.5, 9: 0.5, 10: 0.25, 11: 1.0}
+    lines = {n: made.line(n, lane_use=share) for n, share in shares.items()}
+    html = made.report(lines=lines)._repr_html_()
+    said = {n for n in shares if "of lanes" in row(html, n)[1]}
+    assert said == {8, 10}
+
+
+def test_code_that_never_ran_says_so():
+    never = dataclasses.replace(made.line(8), instructions=0, lane_use=0.0)
+    html = made.report(lines={7: made.line(7), 8: never})._repr_html_()
+    assert "never ran" in row(html, 8)[1]
+    assert "never ran" not in row(html, 7)[1]
