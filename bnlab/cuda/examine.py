@@ -10,6 +10,7 @@ from bnlab.cuda.compiler import resources
 from bnlab.cuda.errors import CudaError, LaunchError
 from bnlab.cuda.limits import Limits
 from bnlab.cuda.report import Line, Report
+from bnlab.cuda.run.arguments import check_contiguous
 from bnlab.cuda.run.launch import Launch
 from bnlab.cuda.run.machine import Machine
 from bnlab.cuda.run.program import Source
@@ -55,7 +56,7 @@ def examine(
         raise LaunchError(f"the schedule is {schedule!r}; choose one of {', '.join(SCHEDULES)}")
     names = (name,) if "<" in name else ()
     source = Source(code, tuple(options), names)
-    host = [_to_numpy(a) for a in args]
+    host = [_to_numpy(a, f"argument {k}") for k, a in enumerate(args)]
     launch = Launch(source, name, grid, block, host, shared_mem, limits or Limits())
     machine = Machine(
         launch, launch.program, races=True, traffic=True, schedule=schedule, seed=seed
@@ -73,9 +74,12 @@ def examine(
     return _report(launch, machine, source, error, schedule, used)
 
 
-def _to_numpy(value):
+def _to_numpy(value, what: str):
     """A CuPy array as a NumPy array; anything else as it is."""
-    return value.get() if hasattr(value, "get") and hasattr(value, "device") else value
+    if not (hasattr(value, "get") and hasattr(value, "device")):
+        return value
+    check_contiguous(value, what)  # here: the copy is contiguous, whatever the view was
+    return value.get()
 
 
 def _report(launch, machine, source, error, schedule, used) -> Report:

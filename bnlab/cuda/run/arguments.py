@@ -89,6 +89,19 @@ def to_bytes(value, type_: str, size: int, what: str) -> bytes:
     return value.tobytes()
 
 
+def check_contiguous(array, what: str) -> None:
+    """Says so when an array (NumPy's or CuPy's) is a view whose elements do not lie in a row.
+
+    Raises:
+        LaunchError: it is not contiguous.
+    """
+    if not array.flags.c_contiguous:
+        raise LaunchError(
+            f"{what} is not contiguous (strides {array.strides}). A kernel sees only the address of "
+            "the first element: pass np.ascontiguousarray(...) of it."
+        )
+
+
 def check_array(array: np.ndarray, parameter: Parameter | None, type_: str, what: str) -> None:
     """Says so when an array does not fit the parameter.
 
@@ -101,11 +114,7 @@ def check_array(array: np.ndarray, parameter: Parameter | None, type_: str, what
         raise LaunchError(
             f"{what} is an array, but the kernel takes `{parameter.type} {parameter.name}` there."
         )
-    if not array.flags.c_contiguous:
-        raise LaunchError(
-            f"{what} is not contiguous (strides {array.strides}). A kernel sees only the address of "
-            "the first element: pass np.ascontiguousarray(...) of it."
-        )
+    check_contiguous(array, what)
     wanted = ELEMENTS.get(parameter.type) if parameter else None
     if wanted and array.dtype.name not in wanted:
         raise LaunchError(
