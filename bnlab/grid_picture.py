@@ -60,8 +60,8 @@ def draw_grid(ax, block: int, colours: Sequence[str], mark: int | None = None) -
                 width=WIDE,
                 bottom=height - HIGH / 2,
                 color="none" if beyond else colours[thread],
-                edgecolor="black" if thread == mark else INK if beyond else colours[thread],
-                lw=2.2 if thread == mark else 1,
+                edgecolor="black" if thread == mark else INK,
+                lw=2.2 if thread == mark else 1 if beyond else 0,
                 ls=":" if beyond else "-",
             )
         if mark is not None and first <= mark < first + count:
@@ -72,5 +72,5 @@ def draw_grid(ax, block: int, colours: Sequence[str], mark: int | None = None) -
     for lane in (0, 8, 16, 24, 31):
         ax.text(lane, 0, f"{lane}", ha="center", **style)
     ax.text(-1, 0, "lane", ha="right", **style)
-    ax.set(xlim=(-6, WARP + 10), ylim=(height - (2 if mark is not None else 0.6), 0.5))
+    ax.set(xlim=(-7, WARP + 11.5), ylim=(height - (2 if mark is not None else 0.6), 0.5))
     ax.set_axis_off()
