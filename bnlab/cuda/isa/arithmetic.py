@@ -7,12 +7,14 @@ from collections.abc import Callable
 import numpy as np
 
 from bnlab.cuda.errors import Unsupported
+from bnlab.cuda.isa.integers import with_carry
 from bnlab.cuda.isa.numbers import (
     DIRECTIONS,
     F8,
     divide,
     flush,
     fma32,
+    fma64,
     high_half,
     pack,
     remainder,
@@ -144,8 +146,8 @@ def unary(context: Context, shape: Shape) -> Callable:
 
 
 def binary(context: Context, shape: Shape) -> Callable:
-    if {"cc"} & shape.modifiers or shape.name in ("addc", "subc"):
-        return _with_carry(context, shape)
+    if "cc" in shape.modifiers:
+        return with_carry(context, shape)
     function = BINARY[shape.name]
     if "sat" in shape.modifiers and not _is_float(shape.type):
         raise Unsupported("an integer addition that saturates")
@@ -154,27 +156,6 @@ def binary(context: Context, shape: Shape) -> Callable:
     if shape.one_of(*DIRECTIONS):
         function = _directed(shape)
     return _apply(context, shape, function, 2)
-
-
-def _with_carry(context: Context, shape: Shape) -> Callable:
-    """add.cc, addc, sub.cc, subc: the carry is a predicate of the machine's own."""
-    type_ = "u" + shape.type[1:]
-    a, b = (context.get(o, type_) for o in shape.operands[1:])
-    put = context.set(shape.operands[0], type_)
-    carries, subtracts = shape.name.endswith("c"), shape.name.startswith("sub")
-    one = NUMPY[type_](1)
-
-    def run(m):
-        x, y = a(m), b(m)
-        bit = (m.read("%CC", np.bool_) if carries else np.zeros(1, bool)).astype(x.dtype) * one
-        partial = x - y if subtracts else x + y
-        total = partial - bit if subtracts else partial + bit
-        lost = (x < y) | (partial < bit) if subtracts else (partial < x) | (total < partial)
-        if "cc" in shape.modifiers:
-            m.write("%CC", lost)
-        put(m, total)
-
-    return run
 
 
 def multiply(context: Context, shape: Shape) -> Callable:
@@ -192,13 +173,15 @@ def multiply(context: Context, shape: Shape) -> Callable:
 
 
 def multiply_add(context: Context, shape: Shape) -> Callable:
+    if "cc" in shape.modifiers:
+        return with_carry(context, shape)
     if "wide" in shape.modifiers:
         return _wide(context, shape, add=True)
     if "sat" in shape.modifiers and not _is_float(shape.type):
         raise Unsupported("an integer multiplication that saturates")
     if "hi" in shape.modifiers:
         return _apply(context, shape, lambda a, b, c: high_half(a, b) + c, 3)
-    function = fma32 if shape.type == "f32" else lambda a, b, c: a * b + c
+    function = {"f32": fma32, "f64": fma64}.get(shape.type, lambda a, b, c: a * b + c)
     if shape.one_of(*DIRECTIONS):
         function = _directed(shape)
     return _apply(context, shape, function, 3)
@@ -271,13 +254,12 @@ _FLOAT = "rn approx full ftz sat"
 TABLE = {name: entry(unary, "rn approx ftz") for name in UNARY}
 _ROUNDED = _FLOAT + " rz rm rp"
 TABLE |= {name: entry(binary, "rn rz rm rp ftz sat cc") for name in ("add", "sub")}
-TABLE |= {name: entry(_with_carry, "cc") for name in ("addc", "subc")}
 TABLE |= {name: entry(binary, "ftz NaN relu") for name in ("min", "max")}
 TABLE |= {
     "copysign": entry(binary),
     "mul": entry(multiply, _ROUNDED + " lo hi wide"),
     "mul24": entry(multiply, "lo hi"),
-    "mad": entry(multiply_add, _FLOAT + " lo hi wide"),
+    "mad": entry(multiply_add, _FLOAT + " lo hi wide cc"),
     "fma": entry(multiply_add, _ROUNDED + " relu"),
     "div": entry(quotient, _FLOAT),
     "rem": entry(quotient),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache
 
 from bnlab.cuda.errors import CudaError, Unsupported
-from bnlab.cuda.isa import arithmetic, bits, control, convert, warp
+from bnlab.cuda.isa import arithmetic, bits, control, convert, integers, warp
 from bnlab.cuda.isa.operands import NUMPY, Context
 from bnlab.cuda.isa.table import Entry, Shape
 from bnlab.cuda.memory import access
@@ -18,7 +18,7 @@ __all__ = ["Context", "decode"]
 @cache
 def _table() -> dict[str, Entry]:
     table: dict[str, Entry] = {}
-    for module in (arithmetic, bits, convert, warp, control, access):
+    for module in (arithmetic, integers, bits, convert, warp, control, access):
         double = table.keys() & module.TABLE.keys()
         if double:
             raise ValueError(f"{module.__name__} repeats {sorted(double)}")
@@ -59,14 +59,14 @@ def decode(context: Context, instruction: Instruction, pc: int) -> Callable:
         ) from error
     if not instruction.predicate or instruction.name in ("bra", "brx"):
         return run
-    return _predicated(context, instruction, run)
+    return _predicated(context, instruction, run, pc)
 
 
-def _predicated(context: Context, instruction: Instruction, run: Callable) -> Callable:
+def _predicated(context: Context, instruction: Instruction, run: Callable, pc: int) -> Callable:
     """`@%p1 instruction`: only the lanes whose predicate holds take part."""
     test = context.get(("!" if instruction.negated else "") + instruction.predicate, "pred")
 
     def maybe(m):
-        return m.for_lanes(test(m), run)
+        return m.for_lanes(test(m), run, pc)
 
     return maybe

@@ -76,6 +76,35 @@ def fma32(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
     return (a.astype(F8) * b + c).astype(F4)
 
 
+def fma64(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """a·b + c in float64, rounded once (Boldo and Melquiond, IEEE Transactions on Computers 57,
+    2008: the small parts are summed with rounding to odd)."""
+    product, lost = _two_product(a, b)
+    low, lower = two_sum(c, lost)
+    high, middle = two_sum(product, low)
+    small, error = two_sum(lower, middle)
+    even = (np.ascontiguousarray(small).view(np.int64) & 1) == 0
+    to_odd = np.nextafter(small, np.copysign(np.inf, error))
+    result = high + np.where((error != 0) & even, to_odd, small)
+    # Overflow, infinities and NaN on the way: the rounded product is as good.
+    return np.where(np.isfinite(result), result, a * b + c)
+
+
+def _two_product(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """a·b in float64 and the exact error of it (Dekker, Numerische Mathematik 18, 1971)."""
+    (a_high, a_low), (b_high, b_low) = (_halves(x) for x in (a, b))
+    product = a * b
+    return product, a_low * b_low - (
+        ((product - a_high * b_high) - a_low * b_high) - a_high * b_low
+    )
+
+
+def _halves(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    scaled = F8(2**27 + 1) * x
+    high = scaled - (scaled - x)
+    return high, x - high
+
+
 def divide(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Integer division towards zero, as in C. By zero: all bits set."""
     safe = np.where(b == 0, 1, b).astype(a.dtype)

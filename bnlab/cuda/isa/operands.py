@@ -23,6 +23,7 @@ NUMPY |= {"f16": np.float16, "f32": np.float32, "f64": np.float64, "pred": np.bo
 NUMPY |= {"bf16": np.uint16, "f16x2": np.uint32, "bf16x2": np.uint32}
 
 _NUMBER = re.compile(r"-?(0[xX][0-9A-Fa-f]+|\d+)U?$")
+_SPECIAL = re.compile(r"%(n?(tid|ctaid)\.[xyz]|laneid|warpid|lanemask_(eq|lt|le|ge|gt))$")
 _SYMBOL = re.compile(r"([\w$.@]+)(?:\+(\d+))?$")
 
 Getter = Callable[["object"], np.ndarray]
@@ -132,4 +133,8 @@ def _special(name: str, type_: str) -> Getter:
     dtype = NUMPY[type_]
     if name in ("%clock", "%clock64", "%globaltimer"):
         return lambda m: np.array([m.steps], dtype)
+    if name.startswith("%envreg"):  # where the cooperative launch of a grid would be described
+        raise Unsupported("a barrier for the whole grid is not supported in the lab")
+    if not _SPECIAL.match(name):
+        raise Unsupported(f"the special register {name} is not supported in the lab")
     return lambda m: m.special(name).astype(dtype, copy=False)

@@ -125,8 +125,9 @@ def vote(context: Context, shape: Shape) -> Callable:
 
     def body(m):
         yes = np.broadcast_to(test(m), (m.count,))
-        warp = m.active_warp
-        for_it, all_of_it = _masks(m, m.active[yes])[warp], _masks(m, m.active)[warp]
+        # Tiles of one warp vote side by side, each with its own mask.
+        warp, mine = m.active_warp, mask(m)
+        for_it, all_of_it = _masks(m, m.active[yes])[warp] & mine, _masks(m, m.active)[warp] & mine
         answers = {
             "ballot": for_it,
             "any": for_it != 0,
@@ -145,12 +146,12 @@ def match(context: Context, shape: Shape) -> Callable:
     put, put_all = context.set(first, "b32"), context.set(second or "_", "pred")
 
     def body(m):
-        x, warp = np.broadcast_to(value(m), (m.count,)), m.active_warp
+        x, warp, mine = np.broadcast_to(value(m), (m.count,)), m.active_warp, mask(m)
         _, group = np.unique(np.stack([warp, x.astype(np.int64)]), axis=1, return_inverse=True)
         masks = np.zeros(int(group.max()) + 1, np.uint32)
         np.bitwise_or.at(masks, group.reshape(-1), _lane_bits(m, m.active))
-        same = masks[group.reshape(-1)]
-        everyone = same == _masks(m, m.active)[warp]
+        same = masks[group.reshape(-1)] & mine
+        everyone = same == _masks(m, m.active)[warp] & mine
         put_all(m, everyone)
         put(m, same if "any" in shape.modifiers else np.where(everyone, same, 0).astype(np.uint32))
 
@@ -173,10 +174,15 @@ def reduce(context: Context, shape: Shape) -> Callable:
     put, function = context.set(shape.operands[0], type_), REDUCE[shape.one_of(*REDUCE)]
 
     def body(m):
-        x, warp = np.broadcast_to(value(m), (m.count,)), m.active_warp
-        starts = np.flatnonzero(np.r_[True, warp[1:] != warp[:-1]])
-        sizes = np.diff(np.r_[starts, len(warp)])
-        put(m, np.repeat(function.reduceat(x, starts, dtype=NUMPY[type_]), sizes))
+        x = np.broadcast_to(value(m), (m.count,))
+        mine = np.broadcast_to(mask(m), (m.count,)).astype(np.int64)
+        group = (m.active_warp << 32) + mine
+        order = np.argsort(group, kind="stable")
+        _, starts, back = np.unique(group[order], return_index=True, return_inverse=True)
+        totals = function.reduceat(x[order], starts, dtype=NUMPY[type_])
+        result = np.empty(m.count, NUMPY[type_])
+        result[order] = totals[back]
+        put(m, result)
 
     return _together(mask, shape, body)
 

@@ -241,8 +241,8 @@ def _read_statement(body: Body, statement: str, line: int, label: str) -> None:
     if statement.startswith(".branchtargets"):
         body.tables[label] = [x.strip() for x in statement.split(None, 1)[1].split(",")]
     elif statement.startswith(".reg"):
-        _, type_, names = statement.split(None, 2)
-        _declare(body, type_[1:], names)
+        type_, names = statement.removeprefix(".reg").lstrip(" \t.").split(None, 1)
+        _declare(body, type_, names)
     elif statement.startswith("."):
         variable = _variable(statement)
         if variable:

@@ -118,6 +118,8 @@ class _Inliner:
             return
         if name not in self.module.functions or name in stack or call.predicate:
             problem = "recursion" if name in stack else f"a call of {name}"
+            if name.startswith("%"):
+                problem = "a call through a pointer (a function pointer or a virtual method)"
             raise Unsupported(f"{problem} is not supported in the lab", line=call.line)
         function = self.module.functions[name]
         self.instances += 1
