@@ -168,11 +168,15 @@ class Machine:
         while True:
             start = pc
             go = None
-            while go is None:
-                go = functions[pc](self)
-                pc += 1
-                if go is None and pc in leaders:
-                    go = [(pc, None)]
+            try:
+                while go is None:
+                    go = functions[pc](self)
+                    pc += 1
+                    if go is None and pc in leaders:
+                        go = [(pc, None)]
+            except CudaError:
+                self.counters.ran(start, pc + 1, self.warp_count, self.count)
+                raise
             self.steps += pc - start
             self.counters.ran(start, pc, self.warp_count, self.count)
             self._check_limits(pc - 1)
