@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bnlab.figures import INK
+from bnlab.figures import INK, RED
 
 WARP = 32
 WIDE, HIGH = 0.8, 0.72  # of a thread's box, in lanes and in rows
@@ -60,7 +60,7 @@ def draw_grid(ax, block: int, colours: Sequence[str], mark: int | None = None) -
                 width=WIDE,
                 bottom=height - HIGH / 2,
                 color="none" if beyond else colours[thread],
-                edgecolor="black" if thread == mark else INK,
+                edgecolor=RED if thread == mark else INK,
                 lw=2.2 if thread == mark else 1 if beyond else 0,
                 ls=":" if beyond else "-",
             )
