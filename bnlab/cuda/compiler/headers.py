@@ -2,38 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 OWN = Path(__file__).with_name("headers")
 
-# Headers that learners write out of habit -> the file of ours that stands for them.
-HABIT = {
-    "assert.h": "builtin.h",
-    "cassert": "builtin.h",
-    "cfloat": "float.h",
-    "climits": "limits.h",
-    "cmath": "math.h",
-    "cstddef": "builtin.h",
-    "cstdint": "stdint.h",
-    "cstdio": "builtin.h",
-    "cstdlib": "builtin.h",
-    "cstring": "builtin.h",
-    "cuda.h": "builtin.h",
-    "cuda_runtime.h": "builtin.h",
-    "cuda_runtime_api.h": "builtin.h",
-    "device_launch_parameters.h": "builtin.h",
-    "float.h": "float.h",
-    "limits.h": "limits.h",
-    "math.h": "math.h",
-    "stddef.h": "builtin.h",
-    "stdint.h": "stdint.h",
-    "stdio.h": "builtin.h",
-    "stdlib.h": "builtin.h",
-    "string.h": "builtin.h",
-}
-
-# Headers of the CUDA toolkit that kernels use; read from its package.
+# Headers of the CUDA toolkit that kernels use. NVRTC gets them from the toolkit's package.
 TOOLKIT = (
     "cooperative_groups.h",
     "cooperative_groups/memcpy_async.h",
@@ -48,6 +23,15 @@ TOOLKIT = (
     "vector_types.h",
 )
 
+# What clang includes -> our file for it: the overlay that is the whole of clang's file system.
+FOR_CLANG = {
+    entry["name"]: entry["external-contents"]
+    for entry in json.loads((OWN / "overlay.json").read_text())["roots"][0]["contents"]
+    if entry["type"] == "file"
+}
+# Those that learners write out of habit, <stdio.h> say, are the same for both compilers.
+HABIT = {name: file for name, file in FOR_CLANG.items() if name not in TOOLKIT}
+
 ALLOWED = frozenset(HABIT) | frozenset(TOOLKIT)
 
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*[<"]([^>"\n]+)[>"]', re.M)
@@ -59,16 +43,8 @@ def for_nvrtc(folders: tuple[Path, ...]) -> dict[str, str]:
     Args:
         folders: the toolkit's include folders; a header that is in none of them is left out.
     """
-    return {**_toolkit(folders), **_habit()}  # ours last: the toolkit's cuda_runtime.h is for hosts
-
-
-def for_clang() -> dict[str, str]:
-    """Text of every header for clang: those of habit, and our own stand-ins for the toolkit's."""
-    return _habit()
-
-
-def _habit() -> dict[str, str]:
-    return {name: (OWN / file).read_text() for name, file in HABIT.items()}
+    ours = {name: (OWN / file).read_text() for name, file in HABIT.items()}
+    return {**_toolkit(folders), **ours}  # ours wins: the toolkit's cuda_runtime.h is for hosts
 
 
 def _toolkit(folders: tuple[Path, ...]) -> dict[str, str]:

@@ -8,14 +8,17 @@ from itertools import takewhile
 from bnlab.cuda.errors import CompileError
 
 # NVRTC: kernel.cu(7): error: ...    clang: kernel.cu:7:5: error: ...
-# NVRTC has no line for a missing brace, but a note on its partner, and its own place for names.
+# Both check name expressions after the source, in a file of their own.
 _ERROR = re.compile(
-    r"^(?:kernel\.cu(?:\((?P<nvrtc>\d+)\)|:(?P<clang>\d+):\d+)|At end of source|(?P<name>__nv_name_map)\(\d+\))"
-    r": (?:catastrophic |fatal )?error: ",
+    r"^(?:kernel\.cu(?:\((?P<nvrtc>\d+)\)|:(?P<clang>\d+):\d+)|At end of source"
+    r"|(?P<name>__nv_name_map)(?:\(\d+\)|:\d+:\d+)): (?:catastrophic |fatal )?error: ",
     re.M,
 )
-_PARTNER = re.compile(r'^kernel\.cu\((\d+)\): note [^:]*: (to match this ".")', re.M)
-_NAME = re.compile(r'Input name expression was: "([^"\n]*)"')
+# A brace that is missing has no line of its own, but its partner has, in a note.
+_PARTNER = re.compile(
+    r"^kernel\.cu(?:\((\d+)\)|:(\d+):\d+): note[^:]*: (to match this ['\"].['\"])", re.M
+)
+_NAME = re.compile(r'(?:Input name expression was: "|\(void\*\)&)([^"\n]*)(?:"|;$)', re.M)
 # NVRTC recommends an option here; a learner wants a function for the GPU, or none.
 _OPTION = re.compile(r"Consider using -default-device flag .*")
 SENTENCE_LIMIT = 600  # characters; the error of a template can fill pages
@@ -39,16 +42,17 @@ def compile_error(code: str, log: str) -> CompileError:
     if not found:
         return CompileError(_short(log, LOG_LIMIT))
     numbers = [int(each["nvrtc"] or each["clang"] or 0) for each in found]
-    line, sentence = numbers[0], _short(_text(log[found[0].end() :]), SENTENCE_LIMIT)
-    if found[0]["name"]:
+    line, lines = numbers[0], code.splitlines()
+    sentence = _short(_text(log[found[0].end() :]), SENTENCE_LIMIT)
+    partner = _PARTNER.search(log)
+    if partner and not 0 < line <= len(lines):
+        line = numbers[0] = int(partner[1] or partner[2])
+        sentence += f" at the end of the source, {partner[3]}"
+    elif found[0]["name"]:
         name = _NAME.search(log)
         return CompileError(f'name expression "{name[1].strip() if name else ""}": {sentence}')
-    if not line and (partner := _PARTNER.search(log)):
-        line = numbers[0] = int(partner[1])
-        sentence += f" at the end of the source, {partner[2]}"
     if len(found) > 1:
         sentence += f" (the first of {len(found)} errors, in {_lines(numbers)})"
-    lines = code.splitlines()
     quote = lines[line - 1].strip() if 0 < line <= len(lines) else ""
     error = CompileError(sentence, line=line, quote=quote)
     if len(found) > 1:

@@ -57,15 +57,16 @@ def main() -> None:
 def started(setup: dict) -> tuple[nvrtc.Nvrtc | clang.Clang, dict]:
     """The compiler that the first line asks for, and the reply to it."""
     if setup["compiler"] == "clang":
-        texts = headers.for_clang()
-        compiler = clang.Clang(setup["program"], texts)
-        lock(files=True)
+        lock(files=True)  # clang is a program of its own, which has to open itself
+        compiler = clang.Clang(setup["program"])
+        found = set(headers.FOR_CLANG)
     else:
         texts = headers.for_nvrtc(tuple(Path(folder) for folder in setup["folders"]))
         compiler = nvrtc.Nvrtc(setup["program"], texts)
         compiler.compile('extern "C" __global__ void first() {}', (), ())  # opens what it needs
         lock(files=False)
-    return compiler, {"name": compiler.name(), "headers": sorted(texts)}
+        found = set(texts)
+    return compiler, {"name": compiler.name(), "headers": sorted(headers.ALLOWED & found)}
 
 
 def compiled(compiler: nvrtc.Nvrtc | clang.Clang, request: dict) -> dict:
