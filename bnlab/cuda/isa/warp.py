@@ -32,17 +32,17 @@ def _together(mask: Callable, shape: Shape, body: Callable) -> Callable:
         late = _late(m, mask(m), pc)
         if late is None:
             return body(m)
-        m.park(pc, late)
-        rest = m.active[~np.isin(m.active, late)]
-        if len(rest):
-            m.resume(pc, rest)
-        return [(-1, None)]
+        m.park(pc, m.active[late])
+        if late.all():
+            return [(-1, None)]
+        m.for_lanes(~late, body, pc)
+        return [(pc + 1, m.active[~late])]
 
     return run
 
 
 def _late(m, mask: np.ndarray, pc: int) -> np.ndarray | None:
-    """The lanes whose warp is not complete, or None."""
+    """Which active lanes wait for others of their mask; None if no lane does."""
     if m.whole and m.threads % 32 == 0 and mask.shape[0] == 1 and mask[0] == FULL:
         return None
     active, warp = m.active, m.active_warp
@@ -60,7 +60,7 @@ def _late(m, mask: np.ndarray, pc: int) -> np.ndarray | None:
     here = _masks(m, active)
     running = _masks(m, np.flatnonzero(~m.exited))
     missing = (mask & running[warp] & ~here[warp]) != 0
-    return active[missing] if missing.any() else None
+    return missing if missing.any() else None
 
 
 def shuffle(context: Context, shape: Shape) -> Callable:

@@ -1,8 +1,8 @@
 """Runs one kernel on NumPy: every CUDA thread is a lane of an array.
 
 The threads of many blocks move together. Lanes that stand at the same instruction form a group,
-and a group executes a whole basic block at once. Where a branch splits a group, the group with
-the smallest program counter goes first, so that the lanes meet again where the paths join.
+and a group executes a whole basic block at once. Where a branch splits a group, the groups run in
+an order (`order`) in which the lanes meet again where the paths join.
 
 Two schedules: "lockstep" runs all warps side by side; "warps" runs one warp of each block at a
 time, in random order, as far as the next barrier. Both are orders that CUDA allows: a kernel
@@ -124,7 +124,7 @@ class Machine:
         if not self.in_order:
             pc, lanes = self._next_warp()
         else:
-            pc = min(self.pending)
+            pc = min(self.pending, key=self.program.rank.__getitem__)
             if len(self.pending) > 1:
                 oldest = min(self.pending, key=lambda p: self._since.get(p, 0))
                 if self._tick - self._since.get(oldest, 0) > PATIENCE:
@@ -140,11 +140,9 @@ class Machine:
         """In each block the first warp, in its random order, that can run."""
         ranks = self._rank
         first = min(int(ranks[g].min()) for groups in self.pending.values() for g in groups)
-        pc = min(
-            p
-            for p, groups in self.pending.items()
-            if any((ranks[g] == first).any() for g in groups)
-        )
+        places = self.pending.items()
+        ready = (p for p, groups in places if any((ranks[g] == first).any() for g in groups))
+        pc = min(ready, key=self.program.rank.__getitem__)
         oldest = min(self.pending, key=lambda p: self._since.get(p, 0))
         if self._tick - self._since.get(oldest, 0) > PATIENCE:
             pc = oldest

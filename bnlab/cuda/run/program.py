@@ -11,6 +11,7 @@ from bnlab.cuda.errors import CudaError, LaunchError
 from bnlab.cuda.isa import Context, decode
 from bnlab.cuda.ptx import WIDTH, Body, Module, parse
 from bnlab.cuda.ptx.inlining import inline
+from bnlab.cuda.run.order import ranks
 
 _MEMORY = ("ld", "ldu", "st", "atom", "red")
 _ENDS = ("bra", "brx", "bar", "barrier", "ret", "exit")
@@ -74,6 +75,7 @@ class Program:
     Attributes:
         code: its instructions; `functions`: what executes each of them.
         leaders: program counters where a basic block starts.
+        rank: of each program counter, in the order in which groups of lanes run.
         granule: bytes of the smallest access: what the race detector judges by.
         fenced: whether it uses `__threadfence`.
         volatile: program counters of volatile and acquiring loads.
@@ -90,6 +92,7 @@ class Program:
             raise
         self.leaders = {0} | set(kernel.labels.values())
         self.leaders |= {pc + 1 for pc, i in enumerate(kernel.code) if i.name in _ENDS}
+        self.rank = ranks(self.code, self.leaders)
         widths = [WIDTH[i.parts[-1]] for i in kernel.code if i.name in _MEMORY]
         self.granule = min([4, *widths])
         self.fenced = any(i.name in ("membar", "fence") for i in kernel.code)
