@@ -25,6 +25,8 @@ def diagnose(trial: Trial, outcomes: list[Outcome]) -> list[Mistake]:
     with the same faults, the one whose own lines were quoted for them. Failing
     that, one per wrong output, so that two independent slips are both named.
     """
+    if any(outcome.kind in _NO_MISTAKES for outcome in outcomes):
+        return []
     alike = (m for m in trial.exercise.mistakes if _does_the_same(trial, m, outcomes))
     if first := next(alike, None):
         quoted = [_quote(outcome) for outcome in outcomes]
@@ -84,10 +86,7 @@ def _agrees(case: Case, mine: Outcome, theirs: Outcome) -> bool:
     if mine.error or theirs.error:
         # A mistake that raises is recognised by what it raises, whatever the order
         # of the shapes in it (a * b or b * a).
-        same = (mine.kind, mine.slip) == (
-            theirs.kind,
-            theirs.slip,
-        ) and mine.kind not in _NO_MISTAKES
+        same = (mine.kind, mine.slip) == (theirs.kind, theirs.slip)
         return same and (
             bool(mine.slip) or sorted(mine.error.split()) == sorted(theirs.error.split())
         )

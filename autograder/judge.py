@@ -114,7 +114,8 @@ class Trial:
 def run_cases(exercise: Exercise, answers: tuple[Any, ...], cases: list[Case]) -> list[Outcome]:
     """Runs the answers on every case within the exercise's time limit.
 
-    After the limit, the remaining cases count as out of time as well.
+    After the limit, or after a kernel that the lab had to stop, the remaining cases count as
+    out of time as well.
     """
     accepts = exercise.accepts or _callable
     try:
@@ -126,7 +127,8 @@ def run_cases(exercise: Exercise, answers: tuple[Any, ...], cases: list[Case]) -
     try:
         with time_limit(exercise.seconds):
             for case in cases:
-                outcomes.append(_run(exercise, answers, case))
+                stopped = outcomes and outcomes[-1].kind == "LimitReached"
+                outcomes.append(outcomes[-1] if stopped else _run(exercise, answers, case))
     except TimeLimit as limit:
         line = learners_line(limit)
         says = f"It was still running after {exercise.seconds:g} s and was stopped. Is there a loop that never ends?"

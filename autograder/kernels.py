@@ -23,7 +23,7 @@ from autograder.spec import AnswerError, Runs
 from bnlab import cuda
 from bnlab.cuda.compiler import compile_program
 from bnlab.cuda.errors import CompileError, CudaError, LaunchError, Unsupported
-from bnlab.cuda.report import ArrayTraffic, Race, Report
+from bnlab.cuda.report import SECTOR, ArrayTraffic, Race, Report
 from bnlab.cuda.run.arguments import declared
 
 # A kernel of the course has 10,000 characters at most; a case has a million instructions of
@@ -46,11 +46,13 @@ class Launched:
         report: the lab's report of the first; its names are the learner's.
         arrays: its traffic by our names, whatever the learner calls them; without those that
             no thread touched.
+        moved: bytes of each of these arrays that moved, in sectors.
     """
 
     outputs: dict[str, Runs]
     report: Report
     arrays: dict[str, ArrayTraffic]
+    moved: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Kernel:
         Raises:
             AnswerError: the answer is no source of such a kernel, is not written yet,
                 or does not compile.
+            CompilerMissing: that is not the answer's fault.
         """
         if not isinstance(answer, str):
             raise AnswerError(
@@ -87,7 +90,7 @@ class Kernel:
             )
         try:
             compile_program(answer)
-        except CudaError as refused:
+        except CompileError as refused:
             raise _stopped(refused, "It does not compile: ") from None
 
     def _problem(self, source: str) -> str:
@@ -168,7 +171,11 @@ class Kernel:
             theirs = [f"argument{number}" for number in range(len(arguments))]
         ours = dict(zip(theirs, arguments, strict=True))
         traffic = {ours[n]: t for n, t in reports[0].arrays.items() if n in ours}
-        return Launched(results, reports[0], traffic)
+        moved = dict.fromkeys(traffic, 0)
+        for _, access in reports[0].accesses:
+            if access.space == "global" and access.array in ours:
+                moved[ours[access.array]] += SECTOR * access.sectors
+        return Launched(results, reports[0], traffic, moved)
 
     def describe(self, inputs: Mapping[str, Any]) -> str:
         """For `Exercise.describe`: "bn_eval<<<(3,), (96,)>>> with x (2, 3, 5, 7), eps 1e-05"."""
@@ -194,6 +201,8 @@ def _stopped(error: CudaError, start: str = "", run: str = "") -> AnswerError:
     # The kind of a fault says it all; where nothing ran, the message has to.
     slip = "" if isinstance(error, (CompileError, LaunchError, Unsupported)) else error.kind
     says = _sentence(start + error.sentence, run)
+    if isinstance(error, LaunchError):
+        says += " The launch is given, so it is the kernel that has to change."
     return AnswerError(says, kind=error.kind, slip=slip, line=_line(error))
 
 

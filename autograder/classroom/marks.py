@@ -32,13 +32,19 @@ def facts_of(cell: NotebookNode) -> dict:
     return facts if sound else {}
 
 
+# What may be missing when a check runs, and is no fault of the answer.
+_MISSING = {
+    "MissingSeed": "the secret seed was out of reach",
+    "CompilerMissing": "no compiler for CUDA C++ is installed",
+}
+
+
 def could_not_be_graded(notebook: NotebookNode, cell: NotebookNode) -> str:
     """Why an exercise has no mark at all, rather than none earned; "" if it has one."""
     if "unreadable" in notebook.metadata.get(NOTES, {}):
         return notebook.metadata[NOTES]["unreadable"]
-    if any(output.get("ename") == "MissingSeed" for output in cell.get("outputs", [])):
-        return "the secret seed was out of reach"
-    return ""
+    raised = (_MISSING.get(output.get("ename")) for output in cell.get("outputs", []))
+    return next(filter(None, raised), "")
 
 
 class SaveEarnedMarks(SaveAutoGrades):

@@ -39,7 +39,7 @@ _CALL = {
     "NotImplementedError": NOT_WRITTEN,
     "TimeLimit": "endless loop in the answer, stopped",
     "SystemExit": "the answer calls exit",
-    "LimitReached": "endless loop in the answer, stopped",
+    "LimitReached": "stopped in the lab: an endless loop, or too much memory or output",
     "NotCallable": "the answer is not a function or class",
     "NotASource": "the answer is not the source of the kernel",
     "CompileError": "does not compile",

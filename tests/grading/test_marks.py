@@ -114,6 +114,11 @@ def test_words_for_what_happened():
     assert graded() == "2.1: the check gave no verdict"
     assert graded(marked(), other=[error("PythonEnded")]) == "another cell ended Python"
     assert graded(error("MissingSeed")) == "not graded: the secret seed was out of reach"
+    assert graded(error("CompilerMissing")).startswith("not graded: no compiler")
+    faults = ["ValueError", "out of bounds: a load of global memory"]
+    said = "2.1: out of bounds: a load of global memory, raises ValueError"
+    assert graded(marked(**none, kinds=faults)) == said
+    assert graded(marked(**none, kinds=["CompileError"])) == "2.1: does not compile"
     blank = graded(
         marked(**none, kinds=["NotImplementedError"]), repairs=[["2.1", "check cell was edited"]]
     )
