@@ -38,7 +38,7 @@ _OPTIONS = {
     "ftz": ("-fdenormal-fp-math-f32={}",),
     "fmad": ("-ffp-contract={}",),
     **dict.fromkeys(("I", "include-path", "lineinfo", "generate-line-info"), ()),
-    **dict.fromkeys(("maxrregcount", "prec-div", "prec-sqrt", "w"), ()),
+    **dict.fromkeys(("maxrregcount", "prec-div", "prec-sqrt", "device-int128", "w"), ()),
 }
 _VALUES = {
     ("ftz", "true"): "preserve-sign",

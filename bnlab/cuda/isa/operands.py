@@ -66,7 +66,8 @@ class Context:
             value = np.array([int(text[2:], 16)], np.uint32).view(np.float32)
             return value if np.dtype(dtype).kind == "f" else value.view(dtype)
         if text[:2] in ("0d", "0D"):
-            return np.array([int(text[2:], 16)], np.uint64).view(np.float64)
+            value = np.array([int(text[2:], 16)], np.uint64).view(np.float64)
+            return value if np.dtype(dtype).kind == "f" else value.view(dtype)
         if text == "WARP_SZ":
             return np.array([32], dtype)
         if _NUMBER.match(text):

@@ -85,7 +85,8 @@ class _Inliner:
         load = instruction.name == "ld"
         place = instruction.operands[1 if load else 0][1:-1]
         name, _, offset = place.partition("+")
-        if not called and any(name == p[0] for p in self.flat.params):
+        # Only a kernel's own parameters have an address that a register can hold.
+        if not called and (name.startswith("%") or any(name == p[0] for p in self.flat.params)):
             return None
         if name.startswith("%"):
             raise Unsupported("a parameter that is indexed", line=instruction.line)

@@ -43,3 +43,17 @@ __lab__ unsigned atomicCAS(unsigned *p, unsigned old, unsigned v) {
 __lab__ __lab_u64 atomicCAS(__lab_u64 *p, __lab_u64 old, __lab_u64 v) {
   return __nvvm_atom_cas_gen_ll((long long *)p, old, v);
 }
+
+// The lab keeps one order for all, so a narrower or wider scope is the same.
+#define __lab_scoped(NAME)                                                                 \
+  template <class T, class V> __lab__ T NAME##_block(T *p, V v) { return NAME(p, (T)v); }  \
+  template <class T, class V> __lab__ T NAME##_system(T *p, V v) { return NAME(p, (T)v); }
+__lab_scoped(atomicAdd)
+__lab_scoped(atomicSub)
+__lab_scoped(atomicExch)
+__lab_scoped(atomicMin)
+__lab_scoped(atomicMax)
+__lab_scoped(atomicAnd)
+__lab_scoped(atomicOr)
+__lab_scoped(atomicXor)
+#undef __lab_scoped

@@ -36,6 +36,14 @@ __lab__ unsigned long long __umul64hi(unsigned long long a, unsigned long long b
 __lab__ int __mul24(int a, int b) { return (a << 8 >> 8) * (b << 8 >> 8); }
 __lab__ unsigned __umul24(unsigned a, unsigned b) { return (a & 0xffffff) * (b & 0xffffff); }
 __lab__ unsigned __sad(int a, int b, unsigned c) { return (a < b ? b - a : a - b) + c; }
+__lab__ int __dp4a(int a, int b, int c) {
+  for (int n = 0; n < 32; n += 8) c += (signed char)(a >> n) * (signed char)(b >> n);
+  return c;
+}
+__lab__ unsigned __dp4a(unsigned a, unsigned b, unsigned c) {
+  for (int n = 0; n < 32; n += 8) c += (a >> n & 255) * (b >> n & 255);
+  return c;
+}
 
 __lab__ int abs(int v) { return v < 0 ? -v : v; }
 __lab__ long abs(long v) { return v < 0 ? -v : v; }

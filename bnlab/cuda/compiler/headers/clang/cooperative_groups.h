@@ -56,6 +56,27 @@ template <unsigned N, unsigned M>
 __lab__ thread_block_tile<N> tiled_partition(const thread_block_tile<M> &) {
   return {};
 }
+// The threads of a warp that are in the same branch.
+class coalesced_group {
+  unsigned mask;
+
+ public:
+  __lab_member__ explicit coalesced_group(unsigned members) : mask(members) {}
+  __lab_member__ void sync() const { __syncwarp(mask); }
+  __lab_member__ unsigned size() const { return __popc(mask); }
+  __lab_member__ unsigned num_threads() const { return size(); }
+  __lab_member__ unsigned thread_rank() const {
+    return __popc(mask & ((1u << thread_block::thread_rank() % 32) - 1));
+  }
+  template <class T> __lab_member__ T shfl(T v, int rank) const {
+    unsigned members = mask;
+    for (; rank > 0; --rank) members &= members - 1;
+    return __shfl_sync(mask, v, __ffs(members) - 1);
+  }
+  __lab_member__ int any(int p) const { return __any_sync(mask, p); }
+  __lab_member__ int all(int p) const { return __all_sync(mask, p); }
+};
+__lab__ coalesced_group coalesced_threads() { return coalesced_group(__activemask()); }
 template <class Group> __lab__ void sync(const Group &group) { group.sync(); }
 
 template <class T> struct plus {

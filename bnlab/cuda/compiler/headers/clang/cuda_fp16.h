@@ -107,3 +107,20 @@ __lab_shuffle(__shfl_up_sync)
 __lab_shuffle(__shfl_down_sync)
 __lab_shuffle(__shfl_xor_sync)
 #undef __lab_shuffle
+
+__lab__ __half atomicAdd(__half *p, __half v) {
+  unsigned short old;
+  asm volatile("atom.add.noftz.f16 %0, [%1], %2;"
+               : "=h"(old)
+               : "l"(p), "h"(__half_as_ushort(v))
+               : "memory");
+  return __ushort_as_half(old);
+}
+__lab__ __half2 atomicAdd(__half2 *p, __half2 v) {
+  unsigned old;
+  asm volatile("atom.add.noftz.f16x2 %0, [%1], %2;"
+               : "=r"(old)
+               : "l"(p), "r"(__builtin_bit_cast(unsigned, v))
+               : "memory");
+  return __builtin_bit_cast(__half2, old);
+}

@@ -91,6 +91,26 @@ __lab__ double fmod(double x, double y) {
   return copysign(r, x);
 }
 
+__lab__ double remainder(double x, double y) {
+  double r = fmod(fabs(x), 2 * fabs(y)), d = fabs(y);
+  if (r > d || (r == d && fmod(fabs(x), 4 * d) > 2 * d)) r -= 2 * d;
+  if (2 * r > d) r -= d;
+  if (2 * r < -d) r += d;
+  return __double_as_longlong(x) < 0 ? -r : r;
+}
+__lab__ double modf(double x, double *whole) {
+  *whole = trunc(x);
+  return copysign(x - *whole, x);
+}
+__lab__ double frexp(double x, int *n) {
+  *n = 0;
+  if (x == 0 || x - x != 0) return x;
+  if (fabs(x) < 2.2250738585072014e-308) x *= 18014398509481984.0, *n = -54;
+  long long bits = __double_as_longlong(x);
+  *n += (int)(bits >> 52 & 0x7ff) - 1022;
+  return __longlong_as_double((bits & 0x800fffffffffffffLL) | 0x3fe0000000000000LL);
+}
+
 __lab__ double pow(double x, double y) {
   if (y == 0 || x == 1) return 1;
   double size = exp(y * log(fabs(x)));
@@ -186,5 +206,19 @@ __lab__ double erf(double x) {
 __lab__ double erfc(double x) {
   if (x >= 2) return x > 27.3 ? 0.0 : __lab_erfc_tail(x);
   return 1 - erf(x);
+}
+// Lanczos' sum with g = 7.
+__lab__ double __lab_log_gamma(double x) {
+  const double c[8] = {676.5203681218851,     -1259.1392167224028,  771.3234287776531,
+                       -176.6150291621406,    12.507343278686905,   -0.13857109526572012,
+                       9.984369578019572e-06, 1.5056327351493116e-07};
+  double sum = 0.9999999999998099, t = x + 6.5;
+#pragma unroll
+  for (int k = 0; k < 8; ++k) sum += c[k] / (x + k);
+  return 0.9189385332046727 + (x - 0.5) * log(t) - t + log(sum);
+}
+__lab__ double lgamma(double x) {
+  if (x >= 0.5) return __lab_log_gamma(x);
+  return log(3.141592653589793 / fabs(sinpi(x))) - __lab_log_gamma(1 - x);
 }
 __lab__ double normcdf(double x) { return erfc(x * -0.7071067811865476) / 2; }

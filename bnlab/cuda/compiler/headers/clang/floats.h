@@ -58,14 +58,21 @@ __lab_from_double(cospi)
 __lab_from_double(erf)
 __lab_from_double(erfc)
 __lab_from_double(normcdf)
+__lab_from_double(lgamma)
 __lab_from_doubles(pow)
 __lab_from_doubles(fmod)
 __lab_from_doubles(hypot)
 __lab_from_doubles(atan2)
 __lab_from_doubles(fdim)
+__lab_from_doubles(remainder)
 #undef __lab_from_double
 #undef __lab_from_doubles
 __lab__ float ldexpf(float x, int n) { return (float)ldexp((double)x, n); }
+__lab__ float frexpf(float x, int *n) { return (float)frexp((double)x, n); }
+__lab__ float modff(float x, float *whole) {
+  *whole = truncf(x);
+  return copysignf(x - *whole, x);
+}
 __lab__ void sincosf(float x, float *s, float *c) { *s = sinf(x), *c = cosf(x); }
 
 __lab__ float __expf(float x) { return exp2f(x * 1.44269504f); }

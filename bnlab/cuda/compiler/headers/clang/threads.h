@@ -24,6 +24,15 @@ __lab__ unsigned __match_any_sync(unsigned mask, int v) { return __match_any_syn
 __lab__ unsigned __match_any_sync(unsigned mask, float v) {
   return __match_any_sync(mask, __float_as_uint(v));
 }
+__lab__ unsigned __match_all_sync(unsigned mask, unsigned v, int *all) {
+  return __nvvm_match_all_sync_i32p(mask, v, all);
+}
+__lab__ unsigned __match_all_sync(unsigned mask, int v, int *all) {
+  return __match_all_sync(mask, (unsigned)v, all);
+}
+__lab__ unsigned __match_all_sync(unsigned mask, float v, int *all) {
+  return __match_all_sync(mask, __float_as_uint(v), all);
+}
 __lab__ int __reduce_add_sync(unsigned mask, int v) { return __nvvm_redux_sync_add(v, mask); }
 __lab__ int __reduce_min_sync(unsigned mask, int v) { return __nvvm_redux_sync_min(v, mask); }
 __lab__ int __reduce_max_sync(unsigned mask, int v) { return __nvvm_redux_sync_max(v, mask); }
