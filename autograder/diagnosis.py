@@ -27,13 +27,15 @@ def diagnose(trial: Trial, outcomes: list[Outcome]) -> list[Mistake]:
     """
     if any(outcome.kind in _NO_MISTAKES for outcome in outcomes):
         return []
-    alike = (m for m in trial.exercise.mistakes if _does_the_same(trial, m, outcomes))
-    if first := next(alike, None):
-        quoted = [_quote(outcome) for outcome in outcomes]
-        for mistake in (first, *alike) if any(quoted) else ():
+    quoted = [_quote(outcome) for outcome in outcomes]
+    alike = []
+    for mistake in trial.exercise.mistakes:
+        if _does_the_same(trial, mistake, outcomes):
+            alike.append(mistake)
             if quoted == [_quote(trial.meet(mistake, n)) for n in range(len(outcomes))]:
                 return [mistake]
-        return [first]
+    if alike:
+        return alike[:1]
     if any(o.error or o.changed for o in outcomes):
         return []
     named = []
