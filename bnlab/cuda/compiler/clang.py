@@ -20,6 +20,7 @@ _FLAGS = (
     *("-triple", "nvptx64-nvidia-cuda", "-aux-triple", "x86_64-unknown-linux-gnu"),
     *("-x", "cuda", "-fcuda-is-device", "-O2", "-S", "-o", "-"),
     *("-target-feature", "+ptx84", "-fno-jump-tables", "-ferror-limit", "50"),
+    *("-mllvm", "-disable-vector-combine"),  # it moves the load of a float4 to the lines of its use
     *("-debug-info-kind=line-directives-only", "-dwarf-version=2", "-fno-dwarf-directory-asm"),
     *("-fdebug-compilation-dir=/", "-main-file-name", "kernel.cu"),
     *("-nostdsysteminc", "-nobuiltininc", "-ivfsoverlay", str(OVERLAY)),

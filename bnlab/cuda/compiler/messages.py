@@ -41,14 +41,16 @@ def compile_error(code: str, log: str) -> CompileError:
     found = list(_ERROR.finditer(log))
     if not found:
         return CompileError(_short(log, LOG_LIMIT))
-    numbers = [int(each["nvrtc"] or each["clang"] or 0) for each in found]
-    line, lines = numbers[0], code.splitlines()
-    sentence = _short(_text(log[found[0].end() :]), SENTENCE_LIMIT)
     partner = _PARTNER.search(log)
-    if partner and not 0 < line <= len(lines):
+    if partner:  # what else is said of the end of the source follows from the brace
+        found.sort(key=lambda error: not log.startswith("expected", error.end()))
+    first, lines = found[0], re.split(r"\r\n?|\n", code.rstrip())
+    numbers = [int(each["nvrtc"] or each["clang"] or 0) for each in found]
+    line, sentence = numbers[0], _short(_text(log[first.end() :]), SENTENCE_LIMIT)
+    if partner and not 0 < line < len(lines):
         line = numbers[0] = int(partner[1] or partner[2])
         sentence += f" at the end of the source, {partner[3]}"
-    elif found[0]["name"]:
+    elif first["name"]:
         name = _NAME.search(log)
         return CompileError(f'name expression "{name[1].strip() if name else ""}": {sentence}')
     if len(found) > 1:

@@ -84,6 +84,7 @@ __lab__ __half2 __hneg2(__half2 a) { return {__hneg(a.x), __hneg(a.y)}; }
 __lab__ __half operator-(__half a) { return __hneg(a); }
 __lab__ __half2 operator-(__half2 a) { return __hneg2(a); }
 __lab__ __half __habs(__half a) { return __ushort_as_half(__half_as_ushort(a) & 0x7fff); }
+__lab__ __half2 __habs2(__half2 a) { return {__habs(a.x), __habs(a.y)}; }
 __lab__ bool __hisnan(__half a) { return a.value != a.value; }
 __lab__ __half __hmax(__half a, __half b) { return __float2half(fmaxf(a, b)); }
 __lab__ __half __hmin(__half a, __half b) { return __float2half(fminf(a, b)); }

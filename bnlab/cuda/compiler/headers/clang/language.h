@@ -14,7 +14,8 @@
 #define __align__(n) __attribute__((aligned(n)))
 
 // Without line numbers of their own, so that a report names the line that calls.
-#define __lab__ static __device__ inline __attribute__((always_inline, nodebug))
+#define __lab_method__ __device__ inline __attribute__((always_inline, nodebug))
+#define __lab__ static __lab_method__
 
 typedef __SIZE_TYPE__ size_t;
 typedef __PTRDIFF_TYPE__ ptrdiff_t;
@@ -40,7 +41,7 @@ struct dim3 {
     __lab__ unsigned get_x() { return __nvvm_read_ptx_sreg_##REGISTER##_x(); }                   \
     __lab__ unsigned get_y() { return __nvvm_read_ptx_sreg_##REGISTER##_y(); }                   \
     __lab__ unsigned get_z() { return __nvvm_read_ptx_sreg_##REGISTER##_z(); }                   \
-    __device__ inline __attribute__((always_inline, nodebug)) operator TYPE() const {            \
+    __lab_method__ operator TYPE() const {                                                       \
       return {get_x(), get_y(), get_z()};                                                        \
     }                                                                                            \
   };                                                                                             \
