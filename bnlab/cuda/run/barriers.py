@@ -84,7 +84,8 @@ class Barriers:
         line = self.m.line(pc)
         says = (
             f"{returned} of the {self.m.threads} threads of a block had returned before this "
-            "__syncthreads(). GPUs since 2017 wait for the others only; older ones hang"
+            "__syncthreads(), which waits for the others only: what they should have done here "
+            "stays undone"
         )
         self.notes.setdefault(line, Note(line, self.m.quote(pc), says))
 
