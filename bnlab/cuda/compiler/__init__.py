@@ -130,7 +130,7 @@ def _outcome(
 ) -> Program | CompileError:
     """What compiling gives. Errors are remembered too: a grader meets the same one many times."""
     try:
-        text = includes.checked(code, _worker().hello["headers"])
+        text = includes.checked(code, frozenset(_worker().hello["headers"]))
     except CompileError as refused:
         return refused.with_traceback(None)
     always = [o for o in _ALWAYS if not _given(o, options)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
 from bnlab.cuda.errors import CompilerMissing
@@ -33,7 +34,11 @@ def setups() -> list[dict]:
     Raises:
         CompilerMissing: nothing is installed.
     """
-    wanted = os.environ.get(CHOICE, "")
+    return _setups(os.environ.get(CHOICE, ""))
+
+
+@cache  # of what was found: after an error, a compiler that was installed since is found
+def _setups(wanted: str) -> list[dict]:
     if wanted not in ("", "nvrtc", "clang"):
         raise CompilerMissing(f'{CHOICE} is {wanted!r}; it can be "nvrtc" or "clang"')
     found = (nvrtc() if wanted != "clang" else []) + (clang() if wanted != "nvrtc" else [])

@@ -181,6 +181,7 @@ def test_every_line_ending_counts_the_same(ending):
 def test_nothing_installed_says_what_to_install(monkeypatch):
     monkeypatch.delenv(find.CHOICE)
     monkeypatch.setattr(find, "_package", lambda name: [])
+    monkeypatch.setattr(find, "_setups", find._setups.__wrapped__)
     monkeypatch.setattr(find.sys, "platform", "linux")
     with pytest.raises(CompilerMissing) as caught:
         compiler.compile_program(SCALE)
