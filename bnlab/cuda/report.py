@@ -56,7 +56,9 @@ class Race:
             "write after read": ("read", "writes"),
             "write after write": ("wrote", "writes"),
         }[self.kind]
-        at = f" in line {self.first_line}" if self.first_line not in (0, self.line) else ""
+        at = "" if not self.first_line else f" in line {self.first_line}"
+        if self.first_line == self.line:  # another thread, or the same code run again
+            at = " in this same line"
         order = "they are in different blocks" if self.across_blocks else "no barrier lies between"
         return f"{self.second} {later} {element}, which {self.first} {earlier}{at}; {order}"
 

@@ -19,6 +19,7 @@ BAR = 64  # pixels of the longest bar: 32 sectors
 NAMES = {
     "fault": "✘ Fault.",
     "race": "⇄ Race.",
+    "uninitialised read": "∅ Uninitialised read.",
     "same value": "⇄ Same value.",
     "note": "ℹ Note.",
     "see": "⇄",

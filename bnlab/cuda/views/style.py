@@ -50,7 +50,7 @@ user-select:none}
 .bnlab-report .bl-extra{box-sizing:border-box;border:1px solid var(--extra);
  background:repeating-linear-gradient(135deg,var(--extra) 0 2px,transparent 2px 5px)}
 .bnlab-report .bl-fault{border-left-color:var(--fault);background:rgba(213,94,0,.15)}
-.bnlab-report .bl-race{border-left-color:var(--race);background:rgba(204,121,167,.18)}
+.bnlab-report .bl-race,.bnlab-report .bl-uninitialised{border-left-color:var(--race);background:rgba(204,121,167,.18)}
 .bnlab-report .bl-note,.bnlab-report .bl-same,.bnlab-report .bl-see{border-left-color:var(--note);
  background:rgba(86,180,233,.15)}
 .bnlab-report .bl-said{padding:.15em .7em .4em 2.87em;font-family:system-ui,sans-serif;

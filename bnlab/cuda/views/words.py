@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bnlab.cuda.report import Access, Line, Report
+    from bnlab.cuda.report import Access, Line, Race, Report
 
 # Above this ratio of sectors to the ideal a line is marked. Rows that do not start at a multiple
 # of 32 bytes cost up to one sector more than four, which no kernel can help.
@@ -15,14 +15,15 @@ EXCESS = 1.3
 FEW_LANES = 0.9
 
 PARTIAL = "counters end at the fault"
+UNINITIALISED = "uninitialised read"  # as in Race.kind
 
 
 @dataclass(frozen=True)
 class Finding:
     """Something to read about one line (0: about the whole launch).
 
-    `mark` is "fault" (it stopped the kernel), "race", "same value" (a forgiven race), "note" or
-    "see" (the earlier half of a race).
+    `mark` is "fault" (it stopped the kernel), "race", "uninitialised read", "same value" (a
+    forgiven race), "note" or "see" (the earlier half of a race).
     """
 
     line: int
@@ -78,11 +79,12 @@ def verdict(report: Report) -> str:
     if error is not None:
         at = f" in line {error.line}" if error.line else ""
         wrong.append(type(error).__name__ + at)
-    races = [race for race in report.races if not race.same_value]
-    if races:
-        lines = sorted({race.line for race in races})
-        at = f"line {lines[0]}" if len(lines) == 1 else "lines " + listing([*map(str, lines)])
-        wrong.append(f"{plural(len(races), 'race')} in {at}")
+    for mark in ("race", UNINITIALISED):
+        races = [race for race in report.races if _mark(race) == mark]
+        if races:
+            lines = sorted({race.line for race in races})
+            at = f"line {lines[0]}" if len(lines) == 1 else "lines " + listing([*map(str, lines)])
+            wrong.append(f"{plural(len(races), mark)} in {at}")
     return ", and ".join(wrong) or "no fault and no race found"
 
 
@@ -90,15 +92,21 @@ def findings(report: Report) -> list[Finding]:
     """Everything said about single lines: the fault first, then in order of lines."""
     found = []
     for race in report.races:
-        mark = "same value" if race.same_value else "race"
         often = f" ({race.count:,} times)" if race.count > 1 else ""
-        found.append(Finding(race.line, mark, race.sentence + often, race.quote))
+        found.append(Finding(race.line, _mark(race), race.sentence + often, race.quote))
     found += [Finding(note.line, "note", note.text, note.quote) for note in report.notes]
     found.sort(key=lambda finding: finding.line)
     if report.error is not None:
         e = report.error
         found.insert(0, Finding(e.line, "fault", f"{type(e).__name__}: {e.sentence}", e.quote))
     return found
+
+
+def _mark(race: Race) -> str:
+    """What a finding of the race checker is called: not all of them are races."""
+    if race.same_value:
+        return "same value"
+    return UNINITIALISED if race.kind == UNINITIALISED else "race"
 
 
 def traffic(access: Access) -> str:

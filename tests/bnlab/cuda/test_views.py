@@ -202,6 +202,27 @@ def test_the_same_value_is_mentioned_but_forgiven():
     assert row(report._repr_html_(), 10)[0] == ["bl-row", "bl-same"]
 
 
+def test_an_uninitialised_read_is_not_called_a_race():
+    bare = made.race(line=11, kind="uninitialised read", first="", first_line=0, count=1)
+    report = made.report(races=(bare,))
+    assert not report.ok
+    assert str(report).startswith("wrong: 1 uninitialised read in line 11\n")
+    assert "UNINITIALISED READ line 11: " in str(report)
+    page = report._repr_html_()
+    assert "Uninitialised read." in page and "Race." not in page
+    assert row(page, 11)[0] == ["bl-row", "bl-uninitialised"]
+    assert ".bl-uninitialised{" in page
+    both = made.report(races=(made.race(), bare))
+    assert words.verdict(both) == "1 race in line 10, and 1 uninitialised read in line 11"
+
+
+def test_a_race_says_where_the_element_was_touched_before():
+    said = {first: made.race(first_line=first).sentence for first in (7, 10, 0)}
+    assert "thread (128,0,0) wrote in line 7; no barrier lies between" in said[7]
+    assert "thread (128,0,0) wrote in this same line; no" in said[10]
+    assert "thread (128,0,0) wrote; no" in said[0]
+
+
 def test_printf_is_shown_and_text_stops_after_twenty_lines():
     report = made.report(printed=tuple(f"t={i}\n" for i in range(25)))
     shown = re.findall(r"^  t=\d+$", str(report), re.M)
