@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from autograder.judge import Outcome, Trial
 
 # What stops an answer, and says nothing about how it came to that: not written yet, does
-# not compile, never ends.
-_NO_MISTAKES = ("NotImplementedError", "CompileError", "TimeLimit", "LimitReached")
+# not compile, never ends, is too much for the lab.
+_NO_MISTAKES = ("NotImplementedError", "CompileError", "TimeLimit", "LimitReached", "LabFailure")
 
 
 def diagnose(trial: Trial, outcomes: list[Outcome]) -> list[Mistake]:

@@ -158,6 +158,12 @@ def _run(exercise: Exercise, answers: tuple[Any, ...], case: Case) -> Outcome:
     except AnswerError as wrong:
         return _stopped(wrong)
     except BaseException as error:  # SystemExit and friends too: nothing may stop the grading
+        if exercise.accepts:  # a source: none of the learner's Python ran
+            what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            says = (
+                f"The CUDA lab failed on this source ({what}). That is its fault; please report it."
+            )
+            return Outcome(error=says, kind="LabFailure")
         return Outcome(
             error=_explain(error, exercise), kind=type(error).__name__, line=learners_line(error)
         )

@@ -126,8 +126,8 @@ class Exercise:
         right_ways: other right answers, which must pass; name to answers.
         seconds: time limit of one check.
         accepts: looks at an answer, given its name and the answer, before any case and outside the
-            time limit. It raises `AnswerError` for one that cannot be judged. None: answers are
-            called, so they must be callable.
+            time limit. It raises `AnswerError` for one that cannot be judged. For answers that are
+            sources; None: answers are called, so they must be callable.
         describe: a case's inputs in words. None: shapes, dtypes and values.
     """
 

@@ -40,6 +40,7 @@ _CALL = {
     "TimeLimit": "endless loop in the answer, stopped",
     "SystemExit": "the answer calls exit",
     "LimitReached": "stopped in the lab: an endless loop, or too much memory or output",
+    "LabFailure": "the CUDA lab failed on the answer: mark it by hand",
     "NotCallable": "the answer is not a function or class",
     "NotASource": "the answer is not the source of the kernel",
     "CompileError": "does not compile",

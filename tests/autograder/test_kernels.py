@@ -171,6 +171,16 @@ def test_after_an_endless_loop_nothing_more_is_launched(monkeypatch):
     assert "an endless loop?" in str(verdict) and "Where:    line 6: for (vol" in str(verdict)
 
 
+def test_a_failure_of_the_lab_is_no_mistake_of_the_answer(monkeypatch):
+    def fails(*arguments, **settings):
+        raise IndexError("index 5 is out of bounds")
+
+    monkeypatch.setattr(kernels.cuda, "examine", fails)
+    verdict = judge(toy(Mistake("same", "…", (TWICE,))), (TWICE,), "s")
+    assert verdict.mistakes == () and verdict.failures[0].kind == "LabFailure"
+    assert "The CUDA lab failed on this source (IndexError: index 5 is" in str(verdict)
+
+
 def test_a_mistake_is_made_from_the_worked_solution_or_not_at_all():
     assert edited("a b b", ("a", "c"), ("b", "d", 2)) == "c d d"
     for change, times in ((("x", "y"), 0), (("b", "y"), 2), (("a", "y", 2), 1)):
