@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bnlab.cuda.errors import CudaError, Unsupported
+from bnlab.cuda.errors import CudaError, Undefined, Unsupported
 from bnlab.cuda.isa import printf
 from bnlab.cuda.isa.operands import Context
 from bnlab.cuda.isa.table import Shape, entry
@@ -105,7 +105,7 @@ def call(context: Context, shape: Shape) -> Callable:
         def write(m):
             places = (np.broadcast_to(g(m), (m.count,)) for g in gets)
             texts = [
-                printf.text(m, int(lane), int(form), int(values))
+                printf.text(m, pc, int(lane), int(form), int(values))
                 for lane, form, values in zip(m.active, *places, strict=True)
             ]
             for text, _ in texts:
@@ -115,7 +115,7 @@ def call(context: Context, shape: Shape) -> Callable:
         return write
 
     def fail(m):
-        text = printf.string(m, int(gets[0](m)[0])) if gets else ""
+        text = printf.string(m, pc, int(gets[0](m)[0]), m.active[0]) if gets else ""
         raise m.fault(
             CudaError, pc, f"assert({text}) failed in {m.who(m.active[0])}", "a failed assert"
         )
@@ -126,6 +126,19 @@ def call(context: Context, shape: Shape) -> Callable:
 def trap(context: Context, shape: Shape) -> Callable:
     def run(m):
         raise m.fault(CudaError, shape.pc, f"{m.who(m.active[0])} executes a trap", "a trap")
+
+    return run
+
+
+def unreachable(context: Context, shape: Shape) -> Callable:
+    def run(m):
+        raise m.fault(
+            Undefined,
+            shape.pc,
+            f"{m.who(m.active[0])} does what CUDA leaves undefined, such as using a null pointer; "
+            "the compiler has left out everything after it",
+            "undefined behaviour that the compiler has seen",
+        )
 
     return run
 
@@ -144,6 +157,7 @@ TABLE = {
     "barrier": entry(barrier, "sync red aligned cta popc or and"),
     "call": entry(call, "vprintf __assertfail"),
     "trap": entry(trap),
+    "unreachable": entry(unreachable),
     # Order between blocks is not judged where a kernel fences (see `memory.races`).
     "membar": entry(nothing, SCOPE),
     "fence": entry(nothing, SCOPE),

@@ -170,7 +170,7 @@ def _load(m, pc: int, addresses: np.ndarray, dtype, count: int) -> list[np.ndarr
     parts = _by_array(addresses)
     if len(parts) == 1:
         if int(addresses[0]) >> SPACE_SHIFT == PARAM:
-            return _from_parameters(m, addresses, dtype, count)
+            return _from_parameters(m, pc, addresses, dtype, count)
         where, _ = _locate(m, pc, addresses, np.dtype(dtype).itemsize * count, None)
         return [where.memory.view(dtype)[where.index(dtype) + k] for k in range(count)]
     values = [np.zeros(m.count, dtype) for _ in range(count)]
@@ -182,10 +182,13 @@ def _load(m, pc: int, addresses: np.ndarray, dtype, count: int) -> list[np.ndarr
     return values
 
 
-def _from_parameters(m, addresses, dtype, count: int) -> list[np.ndarray]:
+def _from_parameters(m, pc: int, addresses, dtype, count: int) -> list[np.ndarray]:
     start = (addresses & np.uint64(OFFSET_MASK)).astype(np.int64)
+    width = np.dtype(dtype).itemsize
+    if int(start.max()) + count * width > len(m.parameter_bytes):
+        raise faults.out_of_bounds(m, pc, addresses, count * width, False)
     values = np.frombuffer(m.parameter_bytes, dtype)
-    return [values[start // np.dtype(dtype).itemsize + k] for k in range(count)]
+    return [values[start // width + k] for k in range(count)]
 
 
 def _by_array(addresses: np.ndarray) -> list[np.ndarray]:

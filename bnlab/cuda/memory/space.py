@@ -31,14 +31,14 @@ class GlobalArray:
 
     Attributes:
         number: from 1; its addresses start at `number << ARRAY_SHIFT`.
-        data: its bytes, padded to a multiple of 16.
+        size: bytes.
+        data: its bytes, padded to a multiple of 16; those that were not given are zero.
     """
 
-    def __init__(self, number: int, name: str, data: np.ndarray, itemsize: int):
-        self.number, self.name, self.itemsize = number, name, itemsize
-        self.size = len(data)
-        self.data = np.zeros(-(-self.size // 16) * 16, np.uint8)
-        self.data[: self.size] = data
+    def __init__(self, number: int, name: str, data: np.ndarray, itemsize: int, size: int):
+        self.number, self.name, self.itemsize, self.size = number, name, itemsize, size
+        self.data = np.zeros(-(-size // 16) * 16, np.uint8)
+        self.data[: len(data)] = data
 
     @property
     def address(self) -> int:
@@ -66,7 +66,6 @@ class SharedLayout:
     Attributes:
         arrays: in order.
         symbols: address of each, by PTX name.
-        used: bytes that a GPU would need.
         stride: bytes between the memories of two blocks here.
         valid: for each byte, whether it belongs to an array.
     """
@@ -74,11 +73,10 @@ class SharedLayout:
     def __init__(self, variables: Iterable[Variable], dynamic: int):
         self.arrays: list[SharedArray] = []
         self.symbols: dict[str, int] = {}
-        self.used = end = 0
+        end = 0
         for variable in variables:
             # Any size 0 is `extern __shared__`: the bytes given at the launch.
             size = variable.size or dynamic
-            self.used = -(-self.used // variable.align) * variable.align + size
             start = -(-end // 128) * 128
             self.symbols[variable.name] = base(SHARED) + start
             self.arrays.append(SharedArray(variable.label, start, size, not variable.size))
@@ -87,11 +85,6 @@ class SharedLayout:
         self.valid = np.zeros(self.stride, bool)
         for array in self.arrays:
             self.valid[array.start : array.start + array.size] = True
-
-    @property
-    def static(self) -> int:
-        """Bytes of the arrays whose size is in the source."""
-        return sum(a.size for a in self.arrays if not a.dynamic)
 
     def at(self, offset: int) -> SharedArray | None:
         """The array that holds a byte, or whose red zone does."""

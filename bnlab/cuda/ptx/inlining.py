@@ -7,7 +7,6 @@ The parameters of a call become registers.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from bnlab.cuda.errors import LimitReached, Unsupported
@@ -30,6 +29,8 @@ def inline(kernel: Body, module: Module) -> Body:
     """
     flat = Body(kernel.name, params=kernel.params)
     _Inliner(module, flat).expand(kernel, "", ())
+    # Where the compiler proves that nothing may come, it lets the code end.
+    flat.code.append(Instruction(("unreachable",), (), "", False, 0))
     flat.link()
     return flat
 
@@ -37,6 +38,8 @@ def inline(kernel: Body, module: Module) -> Body:
 class _Inliner:
     def __init__(self, module: Module, flat: Body):
         self.module, self.flat, self.instances = module, flat, 0
+        # (offset, bytes) of what has been stored of each parameter, by its name and instance
+        self.parts: dict[tuple[str, str], list[tuple[int, int]]] = {}
 
     def expand(self, body: Body, instance: str, stack: tuple[str, ...]) -> None:
         """Appends a body to the flat kernel; its names end in `instance`."""
@@ -97,7 +100,7 @@ class _Inliner:
             raise Unsupported(
                 "a parameter read in other pieces than written", line=instruction.line
             )
-        self.flat.registers[register] = f"b{8 * width}"
+        self._declare(name, int(offset or 0), width, instance)
         value = instruction.operands[0 if load else 1]
         if value.startswith("{"):
             raise Unsupported(f"{instruction.opcode} of a call's parameter", line=instruction.line)
@@ -113,8 +116,7 @@ class _Inliner:
         if name in BUILT_IN:
             values = [parameter_register(a, 0, 8, instance) for a in arguments[:2]]
             for result in results:  # printf returns an int
-                values.append(parameter_register(result, 0, 4, instance))
-                self.flat.registers[values[-1]] = "b32"
+                values.append(self._declare(result, 0, 4, instance))
             self.flat.code.append(replace(call, parts=("call", name), operands=tuple(values)))
             return
         if name not in self.module.functions or name in stack or call.predicate:
@@ -131,15 +133,21 @@ class _Inliner:
         for given, result in zip(results, function.results, strict=True):
             self._copy(result, inner, given, instance, call)
 
+    def _declare(self, name: str, offset: int, width: int, instance: str) -> str:
+        """Makes the register for a part of a parameter."""
+        register = parameter_register(name, offset, width, instance)
+        if register not in self.flat.registers:
+            self.flat.registers[register] = f"b{8 * width}"
+            self.parts.setdefault((name, instance), []).append((offset, width))
+        return register
+
     def _copy(self, source: str, inside: str, to: str, there: str, call: Instruction) -> None:
         """Moves every part of a parameter that has been stored so far."""
-        pattern = re.compile(rf"%{re.escape(source)}\+(\d+):(\d+){re.escape(inside)}")
-        for register, type_ in list(self.flat.registers.items()):
-            if part := pattern.fullmatch(register):
-                target = parameter_register(to, int(part[1]), int(part[2]), there)
-                self.flat.registers[target] = type_
-                move = replace(call, parts=("mov", type_), operands=(target, register))
-                self.flat.code.append(move)
+        for offset, width in self.parts.get((source, inside), ()):
+            target = self._declare(to, offset, width, there)
+            register = parameter_register(source, offset, width, inside)
+            move = replace(call, parts=("mov", f"b{8 * width}"), operands=(target, register))
+            self.flat.code.append(move)
 
 
 def _rename(operand: str, own: set[str], instance: str) -> str:

@@ -106,7 +106,8 @@ def check_array(array: np.ndarray, parameter: Parameter | None, type_: str, what
     """Says so when an array does not fit the parameter.
 
     Raises:
-        LaunchError: a number is wanted, the array is not contiguous, or of another dtype.
+        LaunchError: a number is wanted, the array is not contiguous, or of another dtype or byte
+            order.
     """
     if type_ not in ("u64", "b64", "s64"):
         raise LaunchError(f"{what} is an array, but the kernel takes a number there.")
@@ -120,6 +121,11 @@ def check_array(array: np.ndarray, parameter: Parameter | None, type_: str, what
         raise LaunchError(
             f"{what} is {array.dtype}, but the kernel declares `{parameter.type}* {parameter.name}`. "
             f"Convert it with .astype(np.{wanted[0]}). A GPU would read wrong numbers and say nothing."
+        )
+    if not array.dtype.isnative:
+        raise LaunchError(
+            f"{what} has its bytes in another order than this machine ({array.dtype}). "
+            "Convert it with .astype(x.dtype.newbyteorder('='))."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,8 @@ from bnlab.cuda.memory.races import MOST_THREADS
 from bnlab.cuda.memory.space import PARAM, GlobalArray, SharedLayout, base, local_layout
 from bnlab.cuda.run.arguments import check_array, declared, shape3, to_bytes
 from bnlab.cuda.run.program import Program, Source
+
+_WORD = re.compile(r"[\w$.]+")
 
 
 class Launch:
@@ -49,7 +52,8 @@ class Launch:
         self.blocks = int(np.prod(self.grid, dtype=np.int64))
         if self.threads > card.THREADS_PER_BLOCK:
             raise LaunchError(
-                f"the block {self.block} has {self.threads} threads; at most {card.THREADS_PER_BLOCK}"
+                f"the block {self.block} has {self.threads} threads; at most "
+                f"{card.THREADS_PER_BLOCK}: take more blocks of fewer"
             )
         if self.blocks * self.threads >= MOST_THREADS:
             raise LaunchError(
@@ -107,34 +111,37 @@ class Launch:
                 if not same:
                     raise LaunchError(f"{what} overlaps with `{placed.name}`; pass a copy")
                 return placed
-        array = self._new_array(label, value.reshape(-1).view(np.uint8), value.itemsize)
+        array = self._new_array(
+            label, value.reshape(-1).view(np.uint8), value.itemsize, value.nbytes
+        )
         self._arguments.append((value, array))
         return array
 
-    def _new_array(self, label: str, data: np.ndarray, itemsize: int) -> GlobalArray:
-        array = GlobalArray(len(self.arrays) + 1, label, data, itemsize)
+    def _new_array(self, label: str, data: np.ndarray, itemsize: int, size: int) -> GlobalArray:
+        array = GlobalArray(len(self.arrays) + 1, label, data, itemsize, size)
         self.arrays.append(array)
         return array
 
     def _place_shared(self, source: Source, dynamic: int) -> None:
         own = [v for v in self.kernel.variables if v.space == "shared"]
-        words = " ".join(o for i in self.kernel.code for o in i.operands)
+        words = {w for i in self.kernel.code for o in i.operands for w in _WORD.findall(o)}
         own += [v for v in source.module.variables if v.space == "shared" and v.name in words]
         if dynamic < 0:
             raise LaunchError(f"shared_mem is {dynamic}; give a number of bytes from 0")
-        self.shared_layout = layout = SharedLayout(own, dynamic)
-        if layout.static > card.STATIC_SHARED:
+        static = sum(v.size for v in own)
+        if static > card.STATIC_SHARED:
             raise LaunchError(
-                f"the kernel declares {layout.static:,} bytes of __shared__ arrays; a block has "
-                f"{card.STATIC_SHARED:,}"
+                f"the kernel declares {static:,} bytes of __shared__ arrays; a block has "
+                f"{card.STATIC_SHARED:,}. For more, declare `extern __shared__` and give shared_mem="
             )
-        if layout.static + dynamic > card.SHARED:
+        self.shared_bytes = static + dynamic
+        if self.shared_bytes > card.SHARED:
             raise LaunchError(
-                f"a block would need {layout.static + dynamic:,} bytes of shared memory; the largest "
+                f"a block would need {self.shared_bytes:,} bytes of shared memory; the largest "
                 f"GPUs have {card.SHARED:,}"
             )
-        self.shared_bytes = layout.static + dynamic
-        self.symbols |= layout.symbols
+        self.shared_layout = SharedLayout(own, dynamic)
+        self.symbols |= self.shared_layout.symbols
 
     def _place_variables(self, source: Source) -> None:
         """`__device__` and `__constant__` variables, and the texts of printf."""
@@ -142,8 +149,8 @@ class Launch:
         if sum(v.size for v in variables) > self.limits.memory:
             raise LimitReached("the kernel's own arrays need more memory than the lab gives")
         for variable in variables:
-            data = np.frombuffer((variable.data or b"").ljust(variable.size, b"\0"), np.uint8)
-            array = self._new_array(variable.label, data, variable.align)
+            data = np.frombuffer(variable.data or b"", np.uint8)
+            array = self._new_array(variable.label, data, variable.align, variable.size)
             self.symbols[variable.name] = array.address
         for variable in variables:
             for offset, name in variable.pointers:
@@ -192,10 +199,22 @@ class Launch:
         return value.astype(np.uint32)
 
     def copy_back(self) -> None:
-        """Writes what the kernel left in memory into the arrays that were given."""
+        """Writes what the kernel left in memory into the arrays that were given.
+
+        Raises:
+            LaunchError: the kernel wrote to an array that NumPy guards against writing.
+        """
+        guarded = []
         for value, array in self._arguments:
+            given = value.reshape(-1).view(np.uint8)
             if value.flags.writeable:
-                value.reshape(-1).view(np.uint8)[:] = array.data[: array.size]
+                given[:] = array.data[: array.size]
+            elif not np.array_equal(given, array.data[: array.size]):
+                guarded.append(array.name)
+        if guarded:
+            raise LaunchError(
+                f"the kernel writes to `{guarded[0]}`, which is read-only: pass a copy"
+            )
 
 
 def _along(number: np.ndarray, shape: tuple[int, int, int], axis: str) -> np.ndarray:

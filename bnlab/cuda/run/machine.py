@@ -349,8 +349,9 @@ class Machine:
         return arrays[number - 1] if 1 <= number <= len(arrays) else None
 
     def bytes_at(self, address: int) -> np.ndarray:
-        """The bytes of global memory from an address to the end of its array."""
-        return self.array(address >> ARRAY_SHIFT).data[address & OFFSET_MASK :]
+        """The bytes of global memory from an address to the end of its array, if it is in one."""
+        array = self.array(address >> ARRAY_SHIFT)
+        return array.data[address & OFFSET_MASK :] if array else np.zeros(0, np.uint8)
 
     def local_bytes(self, lane: int, address: int) -> np.ndarray:
         """A thread's local memory from an address on."""

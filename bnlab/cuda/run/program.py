@@ -54,6 +54,8 @@ class Source:
                 if mangled
                 else ""
             )
+            if "template" in self.code and not self.module.kernels:
+                advice = " Of a template, only the instances in name_expressions are compiled."
             raise LaunchError(
                 f"there is no kernel {name!r} in this source; it has {known}.{advice}"
             )
