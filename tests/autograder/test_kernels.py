@@ -13,6 +13,7 @@ from autograder.kernels import edited
 from autograder.spec import AnswerError, Mistake, Runs
 from autograder.specs.ex3_1.answers import RIGHT
 from autograder.specs.ex3_2 import mistakes as repairs
+from bnlab import cuda
 
 STORE = "y[i] = 2.0f * x[i];"
 
@@ -47,6 +48,27 @@ def test_a_race_says_both_threads_and_the_line():
 def test_the_same_value_written_by_several_threads_is_forgiven():
     assert verdict_of(("int i = blockIdx.x * blockDim.x", "for (int i = 0; i < n; ++i)\n    y[i] ="
         " 2.0f * x[i];\n    int i = blockIdx.x * blockDim.x")).ok  # fmt: skip
+
+
+def test_memory_read_ahead_of_its_condition_is_forgiven():
+    """As a compiler may: read for everyone, then select. What is used is the learner's mistake."""
+    ahead = """
+        __shared__ float factor[2];
+        if (threadIdx.x == 0) factor[0] = 2.0f;
+        __syncthreads();
+        float second = ((volatile float*)factor)[1];
+        float sum = factor[0] + (gridDim.x > 2 ? second : 0.0f);
+        if (i < n)"""
+    used = ahead.replace("gridDim.x > 2", "gridDim.x == 2")
+    sources = [edited(TWICE, ("if (i < n)", new), ("2.0f *", "sum *")) for new in (ahead, used)]
+    arguments = np.ones(64, np.float32), np.ones(64, np.float32), np.int32(64)
+    for source in sources:
+        report = cuda.examine(source, "twice", (2,), (32,), arguments)
+        assert {race.kind for race in report.races} == {"uninitialised read"}
+    assert judge(toy(), sources[:1], "s").ok
+    verdict = judge(toy(), sources[1:], "s")
+    assert not verdict.passed
+    assert "reads factor[1], shared memory that no thread has written." in str(verdict)
 
 
 def test_the_second_launch_finds_used_memory():
