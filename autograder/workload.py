@@ -48,7 +48,7 @@ def measured(
     spare = max(0.0, loads - reads / LANES)  # beyond loads in which all lanes take part
     most = limits(x, block, walks)
     again = "everyone reads everything" if reads >= block[0] * x.size else "one more walk"
-    enough = {1: "Once", 2: "Twice"}[walks]
+    enough = {1: "Once", 2: "Twice", 3: "Three times"}[walks]
     says = f"`x` is read {reads / x.size:.1f} times over. {enough} is enough."
     few = (
         f"A load of x by a warp brings {reads / max(loads, 1):.1f} values on average, for its 32 lanes. "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from autograder import draw
+from autograder import draw, workload
 from autograder.kernels import SECONDS, Kernel
 from autograder.spec import Case, Exercise, condition_number
 from autograder.specs.ex3_5.answers import RIGHT_WAYS
@@ -14,6 +14,7 @@ from autograder.specs.ex3_5.mistakes import MISTAKES
 KERNEL = Kernel("bn_forward")
 STATE = ("running_mean", "running_var")
 SAVED = ("save_mean", "save_inv_std")
+WALKS = 3  # through x: mean, variance, y
 
 
 def cases(rng: np.random.Generator) -> list[Case]:
@@ -33,14 +34,14 @@ def cases(rng: np.random.Generator) -> list[Case]:
         return Case(name, inputs, condition_number(x, axis=(0, 2, 3)))
 
     return [
-        case("a block for each channel, 64 threads", (2, 4, 4, 8), (4,), (64,)),
-        case("a ragged tail, HW = 35", (3, 2, 5, 7), (2,), (32,), momentum=0.2),
-        case("one channel, C = 1, in a block of 96", (3, 1, 9, 11), (1,), (96,)),
-        case("fewer values than threads", (2, 3, 3, 3), (3,), (256,)),
-        case("fewer blocks than channels, momentum 0.3", (2, 5, 4, 10), (2,), (64,), momentum=0.3),
-        case("two values a channel, more blocks than channels", (2, 3, 1, 1), (5,), (32,)),
-        case("small values, std 0.01", (4, 3, 5, 5), (3,), (128,), scale=1e-2, eps=1e-4),
-        case("large offset, mean 1000", (4, 4, 4, 8), (4,), (64,), offset=1e3),
+        case("two channels, blocks of one warp", (2, 2, 4, 8), (2,), (32,)),
+        case("a ragged tail, HW = 35", (3, 2, 5, 7), (2,), (64,), momentum=0.2),
+        case("one channel, C = 1, in a block of 96", (2, 1, 9, 11), (1,), (96,)),
+        case("fewer values than threads", (2, 1, 3, 3), (1,), (256,)),
+        case("fewer blocks than channels, momentum 0.3", (2, 3, 4, 10), (2,), (64,), momentum=0.3),
+        case("two values a channel, m = 2", (2, 3, 1, 1), (3,), (32,)),
+        case("small values, std 0.01", (3, 2, 5, 5), (2,), (64,), scale=1e-2, eps=1e-4),
+        case("large offset, mean 4000", (4, 4, 4, 8), (4,), (64,), offset=4e3),
     ]
 
 
@@ -53,9 +54,10 @@ def call(forward_source, grid, block, x, gamma, beta, running_mean, running_var,
     sizes = dict(N=np.int32(n), C=np.int32(c), HW=np.int32(h * w))
     numbers = dict(eps=np.float32(eps), momentum=np.float32(momentum))
     arguments = dict(x=x, gamma=gamma, beta=beta) | outputs | state | saved | sizes | numbers
-    return KERNEL.launch(
+    launched = KERNEL.launch(
         forward_source, grid, block, arguments, outputs=("y", *SAVED), updated=STATE
-    ).outputs
+    )
+    return launched.outputs | workload.measured(launched, x, block, WALKS)
 
 
 def reference(grid, block, eps, momentum, **arrays):
@@ -65,7 +67,8 @@ def reference(grid, block, eps, momentum, **arrays):
     y = torch.nn.functional.batch_norm(x, mean, var, gamma, beta, True, momentum, eps)
     outputs = dict(y=y, save_mean=batch_mean, save_inv_std=torch.rsqrt(batch_var + eps))
     outputs |= dict(running_mean=mean, running_var=var)  # updated in place by batch_norm
-    return {name: value.numpy() for name, value in outputs.items()}
+    outputs = {name: value.numpy() for name, value in outputs.items()}
+    return outputs | workload.limits(arrays["x"], block, WALKS)
 
 
 EXERCISE = Exercise(

@@ -69,7 +69,9 @@ RIGHT = (
 """
 )
 
-_ONE_PASS = SIGNATURE + r"""
+_ONE_PASS = (
+    SIGNATURE
+    + r"""
     __shared__ float shift;
     int m = N * HW;
     for (int c = blockIdx.x; c < C; c += gridDim.x) {
@@ -100,6 +102,7 @@ _ONE_PASS = SIGNATURE + r"""
     }
 }
 """
+)
 
 # Welford in each thread, Chan's merge in a tree over shared memory; y in the same loop of a range.
 _WELFORD = r"""
@@ -157,7 +160,9 @@ void bn_forward(const float* __restrict__ input, const float* __restrict__ weigh
 """
 
 # E[x²] - E[x]² in double, atomics in shared memory, a return for blocks without a channel.
-_DOUBLE = SIGNATURE + r"""
+_DOUBLE = (
+    SIGNATURE
+    + r"""
     __shared__ double sums[2];
     if (blockIdx.x >= C) return;
     for (int c = blockIdx.x; c < C; c += gridDim.x) {
@@ -192,9 +197,12 @@ _DOUBLE = SIGNATURE + r"""
     }
 }
 """
+)
 
 # One warp adds up for all; the outputs carry the statistics to the others.
-_ONE_WARP = SIGNATURE + r"""
+_ONE_WARP = (
+    SIGNATURE
+    + r"""
     unsigned lane = threadIdx.x;
     for (int c = blockIdx.x; c < C; c += gridDim.x) {
         if (lane < 32) {
@@ -224,6 +232,7 @@ _ONE_WARP = SIGNATURE + r"""
     }
 }
 """
+)
 
 _TREE = r"""
     __shared__ float of_thread[256];
@@ -249,6 +258,20 @@ _BY_ALL = edited(
     ("            running_var", "            if (t == 31) running_var"),
 )
 
+# The centred values wait in y; all threads load the state, meet, and store the same.
+_THROUGH_Y = edited(
+    RIGHT,
+    ("- mean;", "- mean;\n                y[plane - x + i] = d;"),
+    ("(x[start + i] - mean)", "y[start + i]"),
+)
+_LOADED_EARLY = edited(
+    RIGHT,
+    ("float sum = 0.0f", "float past = running_mean[c], past_var = running_var[c], sum = 0.0f"),
+    ("momentum) * running_mean[c]", "momentum) * past"),
+    ("momentum) * running_var[c]", "momentum) * past_var"),
+    ("if (t == 0) {", "{"),
+)
+
 RIGHT_WAYS = {
     "shifted sums, one pass, folded": (BLOCK_SUM + _ONE_PASS,),
     "Welford and a tree, other names": (_WELFORD,),
@@ -256,4 +279,6 @@ RIGHT_WAYS = {
     "one warp adds up, through save_*": (_ONE_WARP,),
     "a tree over 256 places": (edited(RIGHT, (BLOCK_SUM, HEAD + "{" + _TREE)),),
     "save_* by all threads": (_BY_ALL,),
+    "state by all threads, loaded before a barrier": (_LOADED_EARLY,),
+    "y as a place for the centred values": (_THROUGH_Y,),
 }

@@ -29,13 +29,23 @@ _ONE_SUM = r"""{
     return total;
 }
 """
+_OF_THREAD_0 = r"""{
+    __shared__ float total;
+    __syncthreads();
+    if (threadIdx.x == 0) total = value;
+    __syncthreads();
+    return total;
+}
+"""
 _FIRST = "    __syncthreads();  // all have read the sums of the call before\n"
 _SECOND = "    __syncthreads();  // every warp has written its sum\n"
-_ROUND = "for (int i = t; i < HW; i += blockDim.x)"
+_STRIDE = "int i = t; i < HW; i += blockDim.x"
+_ROUND = f"for ({_STRIDE})"
 _SUM = f"{_ROUND}\n                sum += plane[i];"
+_OF_IMAGES = """for (int n = 0; n < N; ++n) {
+            const float* plane = x + (n * C + c) * HW;
+            """
 _Y = f"{_ROUND}\n                y["
-_NORMALIZED = "gamma[c] * (x[start + i] - mean) * inv_std + beta[c]"
-_ROOT = "1.0f / sqrtf(var + eps)"
 _OF_RUNNING = "running_mean[c] = (1.0f - momentum) * running_mean[c] + momentum * "
 _VAR_OF_RUNNING = "running_var[c] = (1.0f - momentum) * running_var[c] + momentum * "
 _CHANNELS = "for (int c = blockIdx.x; c < C; c += gridDim.x) {"
@@ -57,9 +67,14 @@ MISTAKES = (
         ),
     ),
     _mistake(
-        "one past the end",
-        "The bound includes HW itself. The last value of a plane has the index HW − 1: compare with <.",
-        (_SUM, _SUM.replace("i < HW", "i <= HW")),
+        "reads past the channel",
+        "The loop that adds up x tests the start of a round, not the number of the value that is read. Where N·HW is no multiple "
+        "of the block, the last round reads values that the channel does not have.",
+        (
+            _OF_IMAGES + _SUM,
+            "for (int first = 0, i = t; first < m; first += blockDim.x, i += blockDim.x)\n"
+            "            sum += x[(i / HW * C + c) * HW + i % HW];\n        {",
+        ),
     ),
     _mistake(
         "the last round dropped",
@@ -79,16 +94,10 @@ MISTAKES = (
         ("m = N * HW", "m = HW"),
     ),
     _mistake(
-        "statistics of one image",
-        "The statistics are those of the first image alone. In training they run over all N images of the channel.",
-        ("m = N * HW", "m = HW"),
-        ("n < N; ++n) {\n            const", "n < 1; ++n) {\n            const", 2),
-    ),
-    _mistake(
         "one channel for each block",
         "Each block does the channel blockIdx.x and stops. With fewer blocks than channels the rest stays undone: let c go on "
         "by gridDim.x.",
-        (_CHANNELS, "int c = blockIdx.x;\n    if (c < C) {"),
+        (_CHANNELS, "int c = blockIdx.x;\n    {"),
     ),
     _mistake(
         "sums go on into the next channel",
@@ -109,17 +118,15 @@ MISTAKES = (
         (_FIRST, ""),
     ),
     _mistake(
-        "a barrier of one warp",
-        "__syncwarp() makes the threads of one warp wait for each other. The sums come from all warps of the block: use "
-        "__syncthreads().",
-        (_SECOND, _SECOND.replace("threads", "warp")),
-        (_FIRST, _FIRST.replace("threads", "warp")),
-    ),
-    _mistake(
         "not broadcast",
         "Only the first lane of a warp has the warp's sum; the other lanes have parts of it. The mean that a thread goes on with "
         "must be the block's: write it to shared memory, and let all threads read it.",
-        (BLOCK_SUM, BLOCK_SUM.replace("xor", "down").replace("    float total", "    if (threadIdx.x % 32) return value;\n    float total")),
+        (
+            BLOCK_SUM,
+            BLOCK_SUM.replace("xor", "down").replace(
+                "    float total", "    if (threadIdx.x % 32) return value;\n    float total"
+            ),
+        ),
     ),
     _mistake(
         "each warp for itself",
@@ -134,21 +141,34 @@ MISTAKES = (
         (BLOCK_SUM, HEAD + _TREE_OF_HALVES),
     ),
     _mistake(
-        "shared memory not set to 0",
-        "Shared memory is not zero at the start: it holds what an earlier block or an earlier call left. Set it to 0, with a "
-        "barrier before the first thread adds to it.",
+        "adds to memory not set to 0",
+        "A sum is added up in memory that nobody has set to 0. Shared memory and outputs hold what an earlier block or launch left: "
+        "set the sum to 0, with a barrier before the first thread adds to it.",
         (BLOCK_SUM, HEAD + _ONE_SUM),
+    ),
+    _mistake(
+        "one thread does it all",
+        "Thread 0 adds up the channel alone, and the others wait. Each thread takes its share of the values, and their sums come "
+        "together in the end.",
+        (BLOCK_SUM, HEAD + _OF_THREAD_0),
+        (_SUM, _SUM.replace(_STRIDE, "int i = t ? HW : 0; i < HW; ++i")),
+        (_STRIDE + ") {", "int i = t ? HW : 0; i < HW; ++i) {"),
+    ),
+    _mistake(
+        "every thread adds up everything",
+        "Every thread reads the whole channel and adds it up, all of them the same. Each thread takes its share of the values, and "
+        "their sums come together in the end.",
+        (BLOCK_SUM, ""),
+        ("block_sum(sum)", "sum"),
+        ("block_sum(squares)", "squares"),
+        (_SUM, _SUM.replace(_STRIDE, "int i = 0; i < HW; ++i")),
+        (_STRIDE + ") {", "int i = 0; i < HW; ++i) {"),
     ),
     _mistake(
         "adds to save_mean and save_inv_std",
         "save_mean and save_inv_std are added to. They are outputs, and hold what an earlier launch left: overwrite them.",
         ("save_mean[c] =", "save_mean[c] +="),
         ("save_inv_std[c] =", "save_inv_std[c] +="),
-    ),
-    _mistake(
-        "adds to y",
-        "y is added to. It is an output, and holds what an earlier launch left: overwrite it.",
-        ("y[start + i] =", "y[start + i] +="),
     ),
     _mistake(
         "every thread updates",
@@ -168,6 +188,18 @@ MISTAKES = (
         ("var * m / (m - 1)", "var"),
     ),
     _mistake(
+        "factor of whole numbers",
+        "m/(m − 1) in parentheses is a division of two ints: 1 for every m above 2. Write var * m / (m − 1), or make one of them a "
+        "float.",
+        ("var * m / (m - 1)", "var * (m / (m - 1))"),
+    ),
+    _mistake(
+        "return past the end",
+        "Threads without a value return. But the sum needs every thread of the block: a shuffle must not read from one that is gone, "
+        "nor a barrier miss it. Let them go on and add 0.",
+        (_ZERO, "if (t >= m) return;\n        " + _ZERO),
+    ),
+    _mistake(
         "unbiased everywhere",
         "y and save_inv_std use the unbiased variance. They take the biased one, the mean of the squares; only running_var gets "
         "the factor m/(m − 1).",
@@ -177,14 +209,18 @@ MISTAKES = (
     _mistake(
         "momentum reversed",
         "The momentum is on the wrong side: the new batch weighs `momentum`, what was there 1 − `momentum`.",
-        (_OF_RUNNING, _OF_RUNNING.replace("(1.0f - momentum)", "momentum").replace("+ momentum", "+ (1.0f - momentum)")),
-        (_VAR_OF_RUNNING, _VAR_OF_RUNNING.replace("(1.0f - momentum)", "momentum").replace("+ momentum", "+ (1.0f - momentum)")),
-    ),
-    _mistake(
-        "running statistics replaced",
-        "The running statistics are those of this batch alone: what was there is overwritten, and momentum has no effect.",
-        (_OF_RUNNING, "running_mean[c] = "),
-        (_VAR_OF_RUNNING, "running_var[c] = "),
+        (
+            _OF_RUNNING,
+            _OF_RUNNING.replace("(1.0f - momentum)", "momentum").replace(
+                "+ momentum", "+ (1.0f - momentum)"
+            ),
+        ),
+        (
+            _VAR_OF_RUNNING,
+            _VAR_OF_RUNNING.replace("(1.0f - momentum)", "momentum").replace(
+                "+ momentum", "+ (1.0f - momentum)"
+            ),
+        ),
     ),
     _mistake(
         "running statistics of the normalised batch",
@@ -194,19 +230,9 @@ MISTAKES = (
         ("var * m / (m - 1)", "1.0f * m / (m - 1)"),
     ),
     _mistake(
-        "running statistics in y",
-        "y is computed with the running statistics, as in eval mode. In training it takes those of the batch.",
-        (_NORMALIZED, "gamma[c] * (x[start + i] - running_mean[c]) / sqrtf(running_var[c] + eps) + beta[c]"),
-    ),
-    _mistake(
         "eps missing",
         "eps is missing from the square root: it must be √(var + eps), which shows when var is small.",
         ("sqrtf(var + eps)", "sqrtf(var)"),
-    ),
-    _mistake(
-        "eps outside the root",
-        "eps is added outside the square root. It belongs inside, √(var + eps).",
-        (_ROOT, "1.0f / (sqrtf(var) + eps)"),
     ),
     _mistake(
         "save_inv_std without eps",
@@ -214,20 +240,10 @@ MISTAKES = (
         ("save_inv_std[c] = inv_std", "save_inv_std[c] = rsqrtf(var)"),
     ),
     _mistake(
-        "std saved",
-        "save_inv_std holds √(var + eps). The backward pass needs its inverse, the number that y was made with.",
-        ("save_inv_std[c] = inv_std", "save_inv_std[c] = sqrtf(var + eps)"),
-    ),
-    _mistake(
         "difference of large numbers",
-        "The variance is taken as E[x²] − E[x]² in float32. At a mean of 1000 both are a million, and their difference keeps no "
+        "The variance is taken as E[x²] − E[x]² in float32. At a mean of 4000 both are 16 million, and their difference keeps no "
         "digit. Subtract the mean first, or a value of the channel.",
         ("float d = plane[i] - mean;", "float d = plane[i];"),
         ("block_sum(squares) / m;", "block_sum(squares) / m - mean * mean;"),
-    ),
-    _mistake(
-        "gamma and beta exchanged",
-        "γ and β have changed places: γ multiplies, β is added.",
-        (_NORMALIZED, "beta[c] * (x[start + i] - mean) * inv_std + gamma[c]"),
     ),
 )
