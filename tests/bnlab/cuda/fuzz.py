@@ -40,7 +40,7 @@ NODES = {
         "(int)((unsigned){i} - (unsigned){i})",
         "(int)((unsigned){i} * (unsigned){i})",
         "quotient({i}, {i})",
-        "remainder({i}, {i})",
+        "rest({i}, {i})",
         "(int)((unsigned){i} << ({i} & 31))",
         "({i} >> ({i} & 31))",
         "({i} & {i})",
@@ -129,7 +129,7 @@ NODES = {
 }
 BOTH = """\
 static DEVICE int quotient(int p, int q) { return q == 0 || q == -1 ? p : p / q; }
-static DEVICE int remainder(int p, int q) { return q == 0 || q == -1 ? p : p % q; }
+static DEVICE int rest(int p, int q) { return q == 0 || q == -1 ? p : p % q; }
 static DEVICE int whole(float v) { return v > -1e9f && v < 1e9f ? (int)v : 7; }
 """
 HOST = """\
