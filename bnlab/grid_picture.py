@@ -72,5 +72,5 @@ def draw_grid(ax, block: int, colours: Sequence[str], mark: int | None = None) -
     for lane in (0, 8, 16, 24, 31):
         ax.text(lane, 0, f"{lane}", ha="center", **style)
     ax.text(-1, 0, "lane", ha="right", **style)
-    ax.set(xlim=(-7, WARP + 11.5), ylim=(height - (2 if mark is not None else 0.6), 0.5))
+    ax.set(xlim=(-7, WARP + 14), ylim=(height - (2 if mark is not None else 0.6), 0.5))
     ax.set_axis_off()

@@ -93,10 +93,17 @@ def _row(number: int, code: str, counters: str | None, said: list[Finding]) -> s
         kinds.append("bl-idle")
     row = (
         f'<div class="{" ".join(["bl-row", *kinds[:1]])}">'
-        f'<span class="bl-code"><span class="bl-number">{number}</span>{escape(code)}</span>'
+        f'<span class="bl-code"><span class="bl-number">{number}</span>'
+        f'<span class="bl-text" style="--indent:{_indent(code)}">{escape(code)}</span></span>'
         f"{counters or ''}</div>"
     )
     return row + "".join(_sentence(finding) for finding in said)
+
+
+def _indent(code: str) -> int:
+    """Columns before the first word, from which a line too long for the page is continued."""
+    wide = code.expandtabs(4)
+    return len(wide) - len(wide.lstrip())
 
 
 def _sentence(finding: Finding) -> str:

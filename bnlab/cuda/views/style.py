@@ -37,11 +37,13 @@ REPORT = (
  "DejaVu Sans Mono",monospace;overflow-wrap:normal}
 .bnlab-report .bl-row{display:flex;flex-wrap:wrap;column-gap:1.5em;padding-right:.7em;
  border-left:.3em solid transparent}
-.bnlab-report .bl-number{display:inline-block;width:2.2em;margin-right:.9em;text-align:right;
+.bnlab-report .bl-number{flex:none;width:2.2em;margin-right:.9em;text-align:right;
 user-select:none}
-.bnlab-report .bl-code{white-space:pre;flex:none;tab-size:4}
+.bnlab-report .bl-code{display:flex;min-width:0}
+.bnlab-report .bl-text{white-space:pre-wrap;overflow-wrap:anywhere;tab-size:4;
+ padding-left:calc(1ch*(var(--indent) + 2));text-indent:calc(-1ch*(var(--indent) + 2))}
 .bnlab-report .bl-idle .bl-code{opacity:.75}
-.bnlab-report .bl-counters{margin-left:auto;text-align:right;user-select:none}
+.bnlab-report .bl-counters{margin-left:auto;text-align:right;text-wrap:balance;user-select:none}
 .bnlab-report .bl-counter{display:flex;justify-content:flex-end;align-items:center;gap:.6em;
  font-size:.93em}
 .bnlab-report .bl-much{font-weight:700}
@@ -86,6 +88,7 @@ PICTURE = (
 .bnlab-picture .bl-thread{stroke:currentColor;stroke-opacity:.6}
 .bnlab-picture figcaption{max-width:37.5rem;margin:.4em auto 0;text-align:left;font-size:.95em;
  color:inherit;font-weight:400}
+@media (max-width:30em){.bnlab-picture text{font-size:14px}}
 """
     + _dark(".bnlab-picture", "--used:#56b4e9;--later:#e69f00")
 )

@@ -481,6 +481,19 @@ def test_a_report_draws_its_lines():
         AccessPicture(dataclasses.replace(made.access(), sample=None))
 
 
+def test_lines_too_long_for_the_page_continue_at_their_own_indentation():
+    html = made.report(source="void k()\n{\n    a;\n\tb;\n        c;\n}")._repr_html_()
+    rows = re.findall(r'<span class="bl-text" style="--indent:(\d+)">(.*?)</span>', html)
+    assert rows == [
+        ("0", "void k()"),
+        ("0", "{"),
+        ("4", "    a;"),
+        ("4", "\tb;"),
+        ("8", "        c;"),
+        ("0", "}"),
+    ]
+
+
 def test_the_share_of_lanes_is_said_where_it_changes():
     shares = {7: 1.0, 8: 0.5, 9: 0.5, 10: 0.25, 11: 1.0}
     lines = {n: made.line(n, lane_use=share) for n, share in shares.items()}
