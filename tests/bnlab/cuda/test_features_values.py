@@ -1,14 +1,9 @@
 """Every feature of CUDA C++ that the lab has gives NumPy's values, in both schedules."""
 
-import os
-import sys
-
 import pytest
 from features import FEATURES, Feature
 
 from bnlab import cuda
-
-CLANG = os.environ.get("BNLAB_CUDA_COMPILER") == "clang" or sys.platform == "darwin"
 
 
 def examined(feature: Feature, **options) -> tuple[cuda.Report, dict]:
@@ -41,7 +36,6 @@ def test_there_are_features_and_each_has_a_name_of_its_own():
     assert len({feature.name for feature in FEATURES}) == len(FEATURES)
 
 
-@pytest.mark.skipif(CLANG, reason="clang's list is shorter; it has a test of its own")
 @pytest.mark.parametrize("feature", FEATURES, ids=str)
 def test_feature(feature):
     check(feature)

@@ -72,7 +72,8 @@ def test_an_uninitialised_read():
     report = with_slip("tree_moments.cu", "    square[t] = b;\n", "")
     points_at(report, report.races[0], "square[t] += square[t + h];")
     assert report.races[0].kind == "uninitialised read"
-    assert "square[0], shared memory that no thread has written" in report.races[0].sentence
+    assert "reads square[" in report.races[0].sentence
+    assert "shared memory that no thread has written" in report.races[0].sentence
 
 
 def test_a_shuffle_mask_whose_lanes_do_not_come():

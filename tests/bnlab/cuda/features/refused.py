@@ -170,10 +170,10 @@ extern "C" __global__ void k(float* y)
         code="""\
 extern "C" __global__ void k(float* y)
 {
-    float* p = new float[4];
+    float* p = (float*)malloc(4 * sizeof(float));
     p[threadIdx.x & 3] = y[threadIdx.x];
     y[threadIdx.x] = p[0] + 1;
-    delete[] p;
+    free(p);
 }
 """,
         arguments={"y": zeros(32)},
