@@ -32,8 +32,8 @@ MISTAKES = (
     _mistake(
         "a barrier missing",
         "A thread adds an element of shared memory that another one wrote, and no barrier lies between. Two are needed: one "
-        "after the partial sums are stored, and one in every round of the tree. The line that wrote tells which of them is "
-        "missing.",
+        "after the partial sums are stored, and one in every round of the tree. If the element was written in the line that "
+        "reads it, the second one is missing.",
         (_IN_LOOP, "        }\n        left"),
     ),
     _mistake(
