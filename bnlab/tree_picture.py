@@ -7,6 +7,7 @@ from bnlab.figures import BLUE, INK, ORANGE, RED
 # One addition: thread t does s[into] += s[source].
 Addition = tuple[int, int, int]  # thread, into, source
 FORMS = ("halving", "rounded up", "modulo", "strided")
+SIZE = 9  # points: readable where a phone shows a figure of 3.6 inches
 BARRIER = 0.36  # from the middle of a row down to its barrier, in rows
 
 
@@ -71,19 +72,19 @@ def draw_tree(ax, n: int, form: str = "halving") -> None:
         writer = {into: thread for thread, into, _ in tree[row - 1]} if row else {}
         for k in range(n):
             edge = RED if k in (left if row else gone) else ORANGE if k in writer else INK
-            box = {"boxstyle": "square,pad=0.28", "lw": 1.4, "ec": edge}
+            box = {"boxstyle": "square,pad=0.28", "lw": 1.5, "ec": edge}
             box["fc"] = edge if k in writer else "none"
             label = f"t{writer[k]}" if k in writer else "  " if row else f"{k}"
             ink = "black" if k in writer else edge
-            ax.text(k, -row, label, ha="center", va="center", size=8, color=ink, bbox=box)
+            ax.text(k, -row, label, ha="center", va="center", size=SIZE, color=ink, bbox=box)
         ax.plot([-0.5, n - 0.5], [-row - BARRIER] * 2, color=INK, ls="--", lw=1)
     for row, level in enumerate(tree):
         for _, into, source in level:
             for start, colour in ((source, BLUE), (into, INK)):
-                arrow = {"arrowstyle": "->", "color": colour, "lw": 1.3, "shrinkA": 8, "shrinkB": 8}
+                arrow = {"arrowstyle": "->", "color": colour, "lw": 1.6, "shrinkA": 9, "shrinkB": 9}
                 ax.annotate("", (into, -row - 1), (start, -row), arrowprops=arrow)
-    place = {"ha": "left", "va": "center", "size": 8, "color": INK}
+    place = {"ha": "left", "va": "center", "size": SIZE, "color": INK}
     ax.text(n - 0.35, 0, "s[0], s[1], …", **place)
     ax.text(n - 0.35, -BARRIER, "barrier", **place)
-    ax.set(xlim=(-0.6, 1.2 * n), ylim=(-len(tree) - 0.5, 0.4))
+    ax.set(xlim=(-0.6, n + 1.8), ylim=(-len(tree) - 0.5, 0.4))
     ax.set_axis_off()
