@@ -221,8 +221,10 @@ def _matters(race: Race, results: Mapping[str, np.ndarray]) -> bool:
 def _raced(races: list[Race], run: str) -> AnswerError:
     """The first race; the answer's slip are the kinds of all."""
     kinds = "race: " + ", ".join(sorted({f"{race.kind} in {race.space} memory" for race in races}))
-    says = _sentence(f"There is a race: {races[0].sentence}", run)
-    return AnswerError(says, kind=kinds, slip=kinds, line=_line(races[0]))
+    first = races[0]
+    what = "Nobody wrote this" if first.kind == "uninitialised read" else "There is a race"
+    says = _sentence(f"{what}: {first.sentence}", run)
+    return AnswerError(says, kind=kinds, slip=kinds, line=_line(first))
 
 
 def _sentence(text: str, run: str) -> str:
