@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -111,6 +111,7 @@ class Recipe:
         threads: block sizes it is made for; the first is the usual one.
         tolerance: of |got - expected| / (1 + |expected|).
         fits: whether a batch has a shape that the kernel is made for.
+        folder: where the file is.
     """
 
     file: str
@@ -119,13 +120,14 @@ class Recipe:
     threads: tuple[int, ...] = (256, 96, 32)
     tolerance: float = 1e-5
     fits: Callable[[Batch], bool] = lambda batch: True
+    folder: Path = KERNELS
 
     def __str__(self) -> str:
         return self.file.removesuffix(".cu")
 
     @property
     def code(self) -> str:
-        return (KERNELS / self.file).read_text()
+        return (self.folder / self.file).read_text()
 
     def run(
         self, batch: Batch, threads: int = 0, code: str = "", **options
@@ -276,3 +278,15 @@ RECIPES = {
         Recipe("float4_apply.cu", float4_apply, lambda b: {"y": b.y}, fits=lambda b: b.s % 4 == 0),
     )
 }
+
+
+def combinations(
+    recipes: Iterable[Recipe], shapes: Sequence[tuple[int, int, int, int]]
+) -> Iterator[tuple[Recipe, tuple[int, int, int, int], int, bool]]:
+    """(recipe, shape, threads, whether it is a usual one): every shape with the usual block, every
+    block with the second shape, and the rest."""
+    for recipe in recipes:
+        for shape in shapes:
+            for threads in recipe.threads if recipe.fits(Batch(shape)) else ():
+                usual = threads == recipe.threads[0] or shape == shapes[1]
+                yield recipe, shape, threads, usual

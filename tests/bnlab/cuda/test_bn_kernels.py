@@ -1,8 +1,10 @@
-"""Kernels of batch normalization agree with NumPy on awkward shapes, with no false alarm."""
+"""Kernels of batch normalization agree with NumPy on awkward shapes, with no false alarm: those of
+the book, common ones, and some of other kinds that no chapter shows."""
 
 import numpy as np
 import pytest
-from recipes import RECIPES, Batch, Recipe
+from chapter_kernels import BOOK, BROKEN, FOLDER
+from recipes import RECIPES, Batch, Recipe, combinations
 from unseen import UNSEEN
 
 SHAPES = [
@@ -12,12 +14,24 @@ SHAPES = [
     (5, 40, 3, 6),  # more than 32 channels, ragged
 ]
 CASES = [
-    pytest.param(recipe, shape, threads, id=f"{recipe}-{'x'.join(map(str, shape))}-{threads}")
-    for recipe in [*RECIPES.values(), *UNSEEN.values()]
-    for shape in SHAPES
-    for threads in recipe.threads
-    if recipe.fits(Batch(shape))
+    pytest.param(
+        recipe,
+        shape,
+        threads,
+        id=f"{recipe}-{'x'.join(map(str, shape))}-{threads}",
+        marks=[] if usual else pytest.mark.slow,
+    )
+    for recipe, shape, threads, usual in combinations(
+        [*RECIPES.values(), *UNSEEN.values(), *BOOK], SHAPES
+    )
 ]
+
+
+def test_every_kernel_of_the_book_has_a_recipe():
+    files = {path.name for path in FOLDER.glob("*.cu")}
+    assert files, "no kernels found"
+    known = {recipe.file for recipe in BOOK} | BROKEN
+    assert files == known, "add its launch to chapter_kernels.py, or take it out there"
 
 
 def agree(recipe: Recipe, batch: Batch, threads: int, **options) -> None:
