@@ -29,7 +29,7 @@ def ranks(code: Sequence[Instruction], leaders: Collection[int]) -> list[int]:
     successors = {start: _successors(code, end - 1) for start, end in ends.items()}
     rank = [0] * len(code)
     for place, pc in enumerate(
-        pc for start in _in_order(starts, successors) for pc in range(start, ends[start])
+        pc for start in _in_order(set(starts), successors) for pc in range(start, ends[start])
     ):
         rank[pc] = place
     return rank
@@ -44,7 +44,7 @@ def _successors(code: Sequence[Instruction], last: int) -> list[int]:
     return sorted((pc for pc in found if pc < len(code)), reverse=True)
 
 
-def _in_order(nodes: Collection[int], successors: dict[int, list[int]]) -> list[int]:
+def _in_order(nodes: set[int], successors: dict[int, list[int]]) -> list[int]:
     """A weak topological order: what follows comes later, and loops stay together."""
     found = []
     for component in reversed(_components(nodes, successors)):
@@ -62,7 +62,7 @@ def _head(loop: set[int], successors: dict[int, list[int]]) -> int:
     return min(loop & entered or loop)
 
 
-def _components(nodes: Collection[int], successors: dict[int, list[int]]) -> list[set[int]]:
+def _components(nodes: set[int], successors: dict[int, list[int]]) -> list[set[int]]:
     """Strongly connected components, each after all that it leads to."""
     number: dict[int, int] = {}
     low: dict[int, int] = {}

@@ -10,7 +10,7 @@ import pytest
 
 from bnlab import cuda
 
-LIMITS = cuda.Limits(steps=4_000, seconds=2, memory=64 << 20, printed=50)
+LIMITS = cuda.Limits(steps=2_000, seconds=2, memory=64 << 20, printed=50)
 
 
 def peak_memory() -> int:
@@ -42,7 +42,7 @@ HOSTILE = {
     "endless loop": (
         kernel("for (;;) y[threadIdx.x] += 1;"),
         {},
-        "stopped after 4,000 instructions: an endless loop?",
+        "stopped after 2,000 instructions: an endless loop?",
     ),
     "endless loop without memory": (
         kernel("unsigned i = y[0];", "while (i != 1) i = i * 2 + 2;", "y[0] = i;"),
@@ -112,9 +112,9 @@ HOSTILE = {
         "more than 100,000 instructions",
     ),
     "a long straight line": (
-        kernel("float v = y[0], w = y[1];", *4500 * ["v=v*v+w;"], "y[0] = v;"),
+        kernel("float v = y[0], w = y[1];", *2500 * ["v=v*v+w;"], "y[0] = v;"),
         {},
-        "stopped after 4,000 instructions",
+        "stopped after 2,000 instructions",
     ),
     "huge source": (kernel("y[0] = 1;" + " " * 1_000_000), {}, "the source has 1000"),
 }
