@@ -56,7 +56,49 @@ def _mistake(name: str, says: str, *changes: tuple) -> Mistake:
     return Mistake(name, says, (edited(RIGHT, *changes),))
 
 
+# Those that show in one case only come first: a wrong answer is compared with one after another.
 MISTAKES = (
+    _mistake(
+        "difference of large numbers",
+        "The variance is taken as E[x²] − E[x]² in float32. At a mean of 4000 both are 16 million, and their difference keeps no "
+        "digit. Subtract the mean first, or a value of the channel.",
+        ("float d = plane[i] - mean;", "float d = plane[i];"),
+        ("block_sum(squares) / m;", "block_sum(squares) / m - mean * mean;"),
+    ),
+    _mistake(
+        "save_inv_std without eps",
+        "y is right, but the saved 1/√var has no eps. The backward pass needs the number that y was made with, 1/√(var + eps).",
+        ("save_inv_std[c] = inv_std", "save_inv_std[c] = rsqrtf(var)"),
+    ),
+    _mistake(
+        "eps missing",
+        "eps is missing from the square root: it must be √(var + eps), which shows when var is small.",
+        ("sqrtf(var + eps)", "sqrtf(var)"),
+    ),
+    _mistake(
+        "one channel for each block",
+        "Each block does the channel blockIdx.x and stops. With fewer blocks than channels the rest stays undone: let c go on "
+        "by gridDim.x.",
+        (_CHANNELS, "int c = blockIdx.x;\n    {"),
+    ),
+    _mistake(
+        "sums go on into the next channel",
+        "A block's second channel starts with the sums of its first: set them to 0 inside the loop over channels.",
+        (_CHANNELS, f"{_ZERO}\n    {_CHANNELS}"),
+        (f"        {_ZERO}\n        for", "        for"),
+    ),
+    _mistake(
+        "threads lost in the tree",
+        "The tree halves the block: 96, 48, 24, 12, 6, 3, 1. Where a level has an odd number of values, the last one is never "
+        "added. Halve from a power of two, and test that the partner exists.",
+        (BLOCK_SUM, HEAD + _TREE_OF_HALVES),
+    ),
+    _mistake(
+        "each warp for itself",
+        "Each warp goes on with its own sum. The shuffles add up 32 threads; the sums of the block's warps have to be added too, "
+        "through shared memory.",
+        ("    return total;", "    return value;"),
+    ),
     _mistake(
         "reads past the plane",
         "The loop that adds up x tests the start of a round, not the index that is read. Where HW is no multiple of the "
@@ -94,18 +136,6 @@ MISTAKES = (
         ("m = N * HW", "m = HW"),
     ),
     _mistake(
-        "one channel for each block",
-        "Each block does the channel blockIdx.x and stops. With fewer blocks than channels the rest stays undone: let c go on "
-        "by gridDim.x.",
-        (_CHANNELS, "int c = blockIdx.x;\n    {"),
-    ),
-    _mistake(
-        "sums go on into the next channel",
-        "A block's second channel starts with the sums of its first: set them to 0 inside the loop over channels.",
-        (_CHANNELS, f"{_ZERO}\n    {_CHANNELS}"),
-        (f"        {_ZERO}\n        for", "        for"),
-    ),
-    _mistake(
         "no barrier before the sums are read",
         "Every thread reads the sums of all warps, and nothing makes it wait until they are written. A __syncthreads() belongs "
         "between the write and the reads.",
@@ -127,18 +157,6 @@ MISTAKES = (
                 "    float total", "    if (threadIdx.x % 32) return value;\n    float total"
             ),
         ),
-    ),
-    _mistake(
-        "each warp for itself",
-        "Each warp goes on with its own sum. The shuffles add up 32 threads; the sums of the block's warps have to be added too, "
-        "through shared memory.",
-        ("    return total;", "    return value;"),
-    ),
-    _mistake(
-        "threads lost in the tree",
-        "The tree halves the block: 96, 48, 24, 12, 6, 3, 1. Where a level has an odd number of values, the last one is never "
-        "added. Halve from a power of two, and test that the partner exists.",
-        (BLOCK_SUM, HEAD + _TREE_OF_HALVES),
     ),
     _mistake(
         "adds to memory not set to 0",
@@ -228,22 +246,5 @@ MISTAKES = (
         "mean and the variance of x.",
         (_OF_RUNNING + "mean", _OF_RUNNING + "0.0f"),
         ("var * m / (m - 1)", "1.0f * m / (m - 1)"),
-    ),
-    _mistake(
-        "eps missing",
-        "eps is missing from the square root: it must be √(var + eps), which shows when var is small.",
-        ("sqrtf(var + eps)", "sqrtf(var)"),
-    ),
-    _mistake(
-        "save_inv_std without eps",
-        "y is right, but the saved 1/√var has no eps. The backward pass needs the number that y was made with, 1/√(var + eps).",
-        ("save_inv_std[c] = inv_std", "save_inv_std[c] = rsqrtf(var)"),
-    ),
-    _mistake(
-        "difference of large numbers",
-        "The variance is taken as E[x²] − E[x]² in float32. At a mean of 4000 both are 16 million, and their difference keeps no "
-        "digit. Subtract the mean first, or a value of the channel.",
-        ("float d = plane[i] - mean;", "float d = plane[i];"),
-        ("block_sum(squares) / m;", "block_sum(squares) / m - mean * mean;"),
     ),
 )

@@ -49,7 +49,32 @@ def _mistake(name: str, says: str, *changes: tuple, source: str = RIGHT) -> Mist
     return Mistake(name, says, (edited(source, *changes),))
 
 
+# Those that show in one case only come first: a wrong answer is compared with one after another.
 MISTAKES = (
+    _mistake(
+        "no barrier before the next channel",
+        "The shared array is used again for the block's next channel, while a slow warp may still read the sums of the one before. "
+        "Between the last read and the next write all threads must meet at a __syncthreads().",
+        (_SECOND, ""),
+    ),
+    _mistake(
+        "one channel for each block",
+        "Each block does the channel blockIdx.x and stops. With fewer blocks than channels the rest stays undone: let c go on "
+        "by gridDim.x.",
+        (_CHANNELS, "int c = blockIdx.x;\n    {"),
+    ),
+    _mistake(
+        "threads lost in the tree",
+        "The tree halves the block: 96, 48, 24, 12, 6, 3, 1. Where a level has an odd number of values, the last one is never "
+        "added. Halve from a power of two, and test that the partner exists.",
+        (BLOCK_SUMS, _HEAD + _TREE_OF_HALVES),
+    ),
+    _mistake(
+        "each warp for itself",
+        "Each warp goes on with its own sums. The shuffles add up 32 threads; the sums of the block's warps have to be added too, "
+        "through shared memory.",
+        ("    return total;", "    return value;"),
+    ),
     _mistake(
         "path through the mean missing",
         "dx misses the path through the mean: the sum of dy over m is not taken off. Every value of a channel moves its mean, and the "
@@ -114,12 +139,6 @@ MISTAKES = (
         ("sums.y) / m", "sums.y)"),
     ),
     _mistake(
-        "one channel for each block",
-        "Each block does the channel blockIdx.x and stops. With fewer blocks than channels the rest stays undone: let c go on "
-        "by gridDim.x.",
-        (_CHANNELS, "int c = blockIdx.x;\n    {"),
-    ),
-    _mistake(
         "reads past the channel",
         "The loop that adds up tests the start of a round, not the number of the value that is read. Where N·HW is no multiple "
         "of the block, the last round reads values that the channel does not have.",
@@ -174,24 +193,6 @@ MISTAKES = (
         "Every thread reads the sums of all warps, and nothing makes it wait until they are written. A __syncthreads() belongs "
         "between the write and the reads.",
         (_FIRST, ""),
-    ),
-    _mistake(
-        "no barrier before the next channel",
-        "The shared array is used again for the block's next channel, while a slow warp may still read the sums of the one before. "
-        "Between the last read and the next write all threads must meet at a __syncthreads().",
-        (_SECOND, ""),
-    ),
-    _mistake(
-        "each warp for itself",
-        "Each warp goes on with its own sums. The shuffles add up 32 threads; the sums of the block's warps have to be added too, "
-        "through shared memory.",
-        ("    return total;", "    return value;"),
-    ),
-    _mistake(
-        "threads lost in the tree",
-        "The tree halves the block: 96, 48, 24, 12, 6, 3, 1. Where a level has an odd number of values, the last one is never "
-        "added. Halve from a power of two, and test that the partner exists.",
-        (BLOCK_SUMS, _HEAD + _TREE_OF_HALVES),
     ),
     _mistake(
         "one thread does it all",
