@@ -28,8 +28,8 @@ MISTAKES = (
         "own. Neighbouring lanes, threadIdx.x, must take neighbouring channels, and threadIdx.y the pixels.",
         (
             "int lane = threadIdx.x, row = threadIdx.y, rows = blockDim.y;",
-            _SWAPPED := """int t = threadIdx.y * 32 + threadIdx.x;
-    int lane = t / blockDim.y, row = t % blockDim.y, rows = blockDim.y;""",
+            "int t = threadIdx.y * 32 + threadIdx.x, rows = blockDim.y;\n"
+            "    int lane = t / rows, row = t % rows;",
         ),
     ),
     _mistake(
@@ -70,11 +70,8 @@ MISTAKES = (
     _mistake(
         "NCHW index",
         "x is indexed as in NCHW. In NHWC the C channels of a pixel stand together: pixel i, channel c is x[i · C + c].",
-        ("float d = x[i * C + c]", "float d = x[(i / HW * C + c) * HW + i % HW]"),
-        (
-            "y[i * C + c] = (x[i * C + c]",
-            "int k = (i / HW * C + c) * HW + i % HW;\n            y[k] = (x[k]",
-        ),
+        ("x[i * C + c]", "x[(i / HW * C + c) * HW + i % HW]", 2),
+        ("y[i * C + c]", "y[(i / HW * C + c) * HW + i % HW]"),
     ),
     _mistake(
         "m without N",
@@ -121,14 +118,33 @@ MISTAKES = (
         ("squares[r][lane];", "(r < blockDim.y ? squares[r][lane] : 0.0f);"),
     ),
     _mistake(
+        "eight rows merged",
+        "The sums of eight rows are added up, whatever the block has. With four rows, shared memory is read that nobody has "
+        "written; with sixteen, half of the pixels are missing. The number of rows is blockDim.y.",
+        ("for (int r = 0; r < rows; ++r)", "for (int r = 0; r < 8; ++r)"),
+    ),
+    _mistake(
+        "room for eight rows",
+        "The shared arrays have eight rows, but a block may have sixteen: then the sums are written past their end.",
+        ("sums[16][32], squares[16][32]", "sums[8][32], squares[8][32]"),
+    ),
+    _mistake(
+        "block left out",
+        "The channel is threadIdx.x, in every block: channels from 32 on are never done. Block b starts at channel 32 · b.",
+        ("int c = blockIdx.x * 32 + lane", "int c = lane"),
+    ),
+    _mistake(
+        "a shift for each row",
+        "Each row of threads takes off a value of its own, so that sums of different quantities are added up. All threads of a "
+        "channel must use the same shift.",
+        ("mine ? x[c] : 0.0f", "mine ? x[row % m * C + c] : 0.0f"),
+    ),
+    _mistake(
         "empty parts divide by zero",
         "With fewer pixels than rows of threads some threads have none. Merging two empty parts divides by n = 0 and "
         "leaves NaN: skip them.",
         ("    if (n == 0.0f) return a;\n", ""),
-        (
-            "if (k == 0) {\n        for (int j = 1; j < blockDim.y; ++j) p = merge(p, parts[j][threadIdx.x]);",
-            "if (k == 0) {\n        for (int j = blockDim.y - 1; j > 1; --j) parts[j - 1][threadIdx.x] = merge(parts[j - 1][threadIdx.x], parts[j][threadIdx.x]);\n        p = merge(p, parts[1][threadIdx.x]);",
-        ),
+        ("for (int j = 1; j < blockDim.y; ++j) p = merge(p, parts[j]", _FROM_THE_END),
         source=WELFORD,
     ),
     _mistake(

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from bnlab.cuda.errors import Unsupported
+
 # Bytes of each PTX type. The packed types hold two numbers in one register.
 WIDTH = {f"{kind}{bits}": bits // 8 for kind in "bus" for bits in (8, 16, 32, 64)}
 WIDTH |= {"f16": 2, "bf16": 2, "f32": 4, "f64": 8, "f16x2": 4, "bf16x2": 4, "pred": 1}
@@ -122,6 +124,7 @@ _STATEMENT = re.compile(
     r"|(?P<text>[^;{}]*(?:\{[^{}]*\}[^;{}]*)*);)"
 )
 _LOC = re.compile(r"\.loc\s+(\d+)\s+(\d+)(?:.*inlined_at\s+(\d+)\s+(\d+))?")
+_WITHOUT_EFFECT = (".pragma", ".param", ".callprototype")
 _INSTRUCTION = re.compile(r"(?:@(!?)([%\w$]+)\s+)?([\w.:]+)\s*(.*)$", re.DOTALL)
 
 
@@ -243,10 +246,12 @@ def _read_statement(body: Body, statement: str, line: int, label: str) -> None:
     elif statement.startswith(".reg"):
         type_, names = statement.removeprefix(".reg").lstrip(" \t.").split(None, 1)
         _declare(body, type_, names)
+    elif variable := _variable(statement):
+        body.variables.append(variable)
     elif statement.startswith("."):
-        variable = _variable(statement)
-        if variable:
-            body.variables.append(variable)
+        if not statement.startswith(_WITHOUT_EFFECT):
+            says = f"the PTX directive `{statement.split()[0]}` is not supported in the lab"
+            raise Unsupported(says, line=line)
     elif statement:
         negated, predicate, opcode, rest = _INSTRUCTION.match(statement).groups()
         body.code.append(

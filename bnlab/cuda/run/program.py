@@ -36,7 +36,11 @@ class Source:
     def __init__(self, code: str, options: tuple[str, ...], name_expressions: tuple[str, ...]):
         self.code = code
         self.compiled: Compiled = compile_program(code, options, name_expressions)
-        self.module = _parsed(self.compiled.ptx)
+        try:
+            self.module = _parsed(self.compiled.ptx)
+        except CudaError as error:
+            error.quote = self.quote(error.line)
+            raise
 
     def kernel(self, name: str) -> Body:
         """A kernel without calls.

@@ -220,4 +220,17 @@ extern "C" __global__ void k(unsigned* y)
         line=1,
         says="'curand_kernel.h'",
     ),
+    Refused(
+        name="directives of the assembler",
+        code="""\
+extern "C" __global__ void k(unsigned* y)
+{
+    asm volatile(".file 9 \\"elsewhere\\"");
+    y[threadIdx.x] = 1;
+}
+""",
+        arguments={"y": zeros(32, dtype="u4")},
+        line=3,
+        says="the PTX directive `.file` is not supported in the lab",
+    ),
 ]
