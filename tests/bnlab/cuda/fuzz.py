@@ -268,6 +268,10 @@ def in_the_lab(program: Random) -> dict[str, np.ndarray]:
     return outputs
 
 
+def bits(values: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(values).view(f"u{values.itemsize}")
+
+
 def disagreements(program: Random, folder: Path) -> tuple[int, list[str]]:
     """How many values were compared, and the first wrong one of each type, in words."""
     wanted, got = on_the_host(program, folder), in_the_lab(program)
@@ -276,7 +280,8 @@ def disagreements(program: Random, folder: Path) -> tuple[int, list[str]]:
         columns = slice(place, None, 6)
         want, have = wanted[short][:, columns], got[short][:, columns]
         compared += want.size
-        different = (want != have) & ~((want != want) & (have != have))
+        both_nan = (want != want) & (have != have)
+        different = (bits(want) != bits(have)) & ~both_nan  # -0 is not 0
         if different.any():
             thread, column = np.argwhere(different)[0]
             lines = [
