@@ -137,11 +137,10 @@ MISTAKES = (
     ),
     _mistake(
         "every thread reads everything",
-        "Every thread reads the whole channel: x is read as often as the block has threads. Let thread t take the values t, "
-        "t + blockDim.x, and so on, and add up the partial sums by shuffles.",
-        (_VALUES, "int i = 0; i < m; ++i", 2),
+        "Every thread reads the whole channel, for the mean or for both: x is read as often as the block has threads. Let thread t "
+        "take the values t, t + blockDim.x, and so on, and add up the partial sums by shuffles.",
+        (f"for ({_VALUES})\n        sum", "for (int i = 0; i < m; ++i)\n        sum"),
         (_MU, "sum / m"),
-        (_SIGMA2, "squares / m"),
     ),
     _mistake(
         "E[x²] − E[x]²",
