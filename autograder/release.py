@@ -10,12 +10,15 @@ import logging
 import shutil
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
+from autograder import regions
 from autograder.registry import exercise
 from autograder.source import ROOT, cell_role, read, sources
 
@@ -145,13 +148,18 @@ def leaks(root: Path = ROOT) -> list[str]:
             raise RuntimeError(f"{released} is missing; run python -m autograder release.")
         notebook = nbformat.read(released, as_version=4)
         code = "\n".join(c.source for c in notebook.cells if c.cell_type == "code")
-        given = {line.strip() for c in notebook.cells for line in c.source.splitlines()}
+        given = _lines(c.source for c in notebook.cells)
         everything = "\n".join(c.source for c in notebook.cells)
         leaked += [f"{path.stem}: {mark}" for mark in NEVER_RELEASED if mark in code]
-        for written in read(path)[1]:
-            template = {line.strip() for line in written.parts["template"].splitlines()}
-            secret = [s for s in written.secret_lines if s not in template and len(s) > 3]
-            leaked += [f"{written.id}: {line}" for line in secret if line in given]
+        source, exercises = read(path)
+        public = _lines(_public(cell) for cell in source.cells)
+        for written in exercises:
+            # A line that a template or another task gives away may stand there, and only there.
+            leaked += [
+                f"{written.id}: {line}"
+                for line in written.secret_lines
+                if len(line) > 3 and given[line] > public[line]
+            ]
             if written.parts["explanation"] in everything:
                 leaked.append(f"{written.id}: the explanation")
     extra = [p for p in (root / "exercises").rglob("*") if p.is_file() and p.suffix != ".ipynb"]
@@ -160,3 +168,16 @@ def leaks(root: Path = ROOT) -> list[str]:
         for p in extra
         if ".ipynb_checkpoints" not in p.parts
     ]
+
+
+def _lines(texts: Iterable[str]) -> Counter[str]:
+    """How often each line, stripped, stands in some texts."""
+    return Counter(line.strip() for text in texts for line in text.splitlines())
+
+
+def _public(cell: NotebookNode) -> str:
+    """What learners receive of a cell of the source."""
+    role, _ = cell_role(cell)
+    if role == "answer":
+        return regions.stub(cell.source)
+    return "" if role == "explanation" else cell.source

@@ -68,6 +68,20 @@ def test_a_planted_leak_is_found(regenerated, planted, tmp_path):
     assert leaks(root)
 
 
+def test_a_line_that_one_task_gives_away_may_not_answer_another(regenerated, tmp_path):
+    """Exercise 3.2 gives a kernel with a line that the solution of 3.4 has as well."""
+    line = "squares += d * d;"
+    root = tmp_path / "course"
+    shutil.copytree(regenerated, root)
+    path = root / "exercises" / "03-cuda" / "03-cuda.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    assert any(line in cell.source for cell in notebook.cells) and not leaks(root)
+    stub = next(c for c in notebook.cells if c.get("id") == "ex3-4-answer")
+    stub.source += "\n" + line
+    nbformat.write(notebook, path)
+    assert any(line in leak for leak in leaks(root))
+
+
 def test_a_planted_source_file_is_found(regenerated, tmp_path):
     root = tmp_path / "course"
     shutil.copytree(regenerated, root)
