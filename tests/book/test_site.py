@@ -101,6 +101,15 @@ def test_ids_are_unique_on_a_page(pages):
         assert len(ids) == len(set(ids)), (path.name, sorted({i for i in ids if ids.count(i) > 1}))
 
 
+def test_tables_are_shown_as_tables(pages):
+    """Markdown that a cell makes is read without tables unless the cell asks for them."""
+    for path, soup in pages.items():
+        raw = [p.get_text() for p in soup.find("main").find_all("p") if p.get_text()[:1] == "|"]
+        assert not raw, (path.name, raw[0][:80])
+    grader = next(soup for path, soup in pages.items() if path.stem == "how-the-grader-is-tested")
+    assert len(grader.find("main").select("table tr")) > 20
+
+
 def test_questions_work_without_javascript(pages):
     answers = [a for soup in pages.values() for a in soup.select(".question details.answer")]
     assert len(answers) > 40
