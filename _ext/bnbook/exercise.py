@@ -18,16 +18,19 @@ from autograder.registry import exercise
 from autograder.source import ROOT, sources, written_exercises
 from bnbook.question import details, summary
 
+FOLDERS = {
+    "1": "1-math",
+    "2": "2-numpy",
+    "3": "3-cuda",
+    "4": "4-pytorch",
+    "5": "5-alternatives",
+}
 FOLDED = {"hint": "Hint: the idea", "template": "Hint: a template"}
 
 
 def page(id: str) -> str:
     """The document that shows the exercises of a part, by their notebook's stem."""
-    return f"chapters/{_folder(id)}/exercises"
-
-
-def _folder(id: str) -> str:
-    return {"1": "1-math", "2": "2-numpy", "3": "3-cuda"}[id.split(".")[0]]
+    return f"chapters/{FOLDERS[id.split('.')[0]]}/exercises"
 
 
 def anchor(id: str) -> str:
