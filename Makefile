@@ -48,10 +48,10 @@ serve: book
 	$(PY) -m http.server -d _build/html 8000
 
 test: $(STAMP)
-	$(PY) -m pytest
+	$(PY) -m pytest -n 2
 
 test-all: $(STAMP)
-	$(PY) -m pytest -m ""
+	$(PY) -m pytest -n 2 -m ""
 
 exercises: $(STAMP)
 	$(PY) -m autograder release
