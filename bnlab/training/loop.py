@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional as F
-from tqdm import tqdm
 
 from bnlab.training.data import CLASSES, Data, load
 from bnlab.training.models import weighted_layers
+from bnlab.training.progress import bar
 
 EVALUATED_AT_ONCE = 1000
 
@@ -76,7 +76,7 @@ def train(
     settings |= dict(momentum=momentum, weight_decay=weight_decay)
     if checkpoint and Path(checkpoint).exists():
         done = _resume(Path(checkpoint), run, optimiser, order, settings)
-    for epoch in tqdm(range(done, epochs), "epochs", disable=not progress, file=_Stdout()):
+    for epoch in bar(range(done, epochs), "epochs", progress):
         if run.diverged:
             break
         _epoch(
@@ -174,13 +174,3 @@ def _resume(path: Path, run: Run, optimiser, order: torch.Generator, settings: d
     run.losses, run.diverged = state["losses"], state["diverged"]
     run.gradient_norms = state["gradient_norms"]
     return state["epochs"]
-
-
-class _Stdout:
-    """Standard output as it is now; nbgrader takes anything on stderr for a failure."""
-
-    def write(self, text: str) -> None:
-        print(text, end="", flush=True)
-
-    def flush(self) -> None:
-        pass

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 from torch import nn
-from tqdm import tqdm
 
 from bnlab.training.data import Data
-from bnlab.training.loop import Run, _Stdout, train
+from bnlab.training.loop import Run, train
 from bnlab.training.models import mlp, scale_hidden
+from bnlab.training.progress import bar
 from bnlab.training.table import Table, spread_of
 
 Build = Callable[..., nn.Module]
@@ -107,10 +107,10 @@ def sweep(
         raise TypeError(f"train() has no option {', '.join(sorted(unknown))}.")
     runs: dict[tuple[str, Any], list[Run]] = {(arm, v): [] for arm in arms for v in values}
     total = len(runs) * len(seeds)
-    with tqdm(total=total, desc="runs", disable=not progress, file=_Stdout()) as bar:
+    with bar(None, "runs", progress, total) as shown:
         for seed in seeds:  # outermost: after a third of the time there is one of three seeds
             for arm, value in runs:
-                bar.set_postfix_str(f"{arm}, {over} = {value}, seed {seed}")
+                shown.set_postfix_str(f"{arm}, {over} = {value}, seed {seed}")
                 chosen = {name: _at(option, value, name) for name, option in options.items()}
                 if over in OF_TRAINING:
                     model, chosen[over] = arms[arm](seed), value
@@ -119,7 +119,7 @@ def sweep(
                 if folder:
                     chosen["checkpoint"] = Path(folder) / f"{_safe(arm)}-{over}-{value}-{seed}.pt"
                 runs[arm, value].append(train(model, seed=seed, data=data, **chosen))
-                bar.update()
+                shown.update()
     return Sweep(over, values, runs)
 
 

@@ -147,3 +147,9 @@ def test_the_progress_bar_goes_to_standard_output(capsys):
     train(mlp(1, 16), 0.1, epochs=2, progress=True)
     captured = capsys.readouterr()
     assert "epochs" in captured.out and "2/2" in captured.out and captured.err == ""
+
+
+def test_a_page_has_no_progress_bar(capsys, monkeypatch):
+    monkeypatch.setenv("TQDM_DISABLE", "1")  # as the book's extension sets it
+    train(mlp(1, 16), 0.1, epochs=2, progress=True)
+    assert capsys.readouterr() == ("", "")
