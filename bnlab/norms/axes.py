@@ -27,7 +27,7 @@ def normalize(
     Raises:
         ValueError: `axes` is empty, or γ or β has more axes or other sizes than x.
 
-    Source: Wu & He, "Group Normalization", ECCV 2018, eqs. 1–6.
+    Source: Wu & He, "Group Normalization", ECCV 2018, the general formulation in section 3.
     """
     if not axes:
         raise ValueError("axes is empty; name at least one axis whose values share a statistic.")
@@ -75,7 +75,7 @@ def group_norm(
     Raises:
         ValueError: C is no multiple of `groups`.
 
-    Source: Wu & He, "Group Normalization", ECCV 2018, eq. 7.
+    Source: Wu & He, "Group Normalization", ECCV 2018, section 3.
     """
     if x.shape[1] % groups:
         raise ValueError(

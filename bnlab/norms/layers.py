@@ -36,7 +36,7 @@ class LayerNorm(nn.Module):
     Raises:
         ValueError: x does not end with normalized_shape.
 
-    Source: Ba, Kiros & Hinton, "Layer Normalization", arXiv 1607.06450, 2016, eq. 3.
+    Source: Ba, Kiros & Hinton, "Layer Normalization", arXiv 1607.06450, 2016.
     """
 
     def __init__(self, normalized_shape: int | tuple[int, ...], eps: float = 1e-5):
@@ -63,7 +63,7 @@ class RMSNorm(nn.Module):
     Raises:
         ValueError: x does not end with normalized_shape.
 
-    Source: Zhang & Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019, eq. 4,
+    Source: Zhang & Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019,
     which has no ε.
     """
 

@@ -18,7 +18,7 @@ def weight_norm(v: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
         v: (O, *rest), float. Axis 0 counts the outputs of a linear or convolution layer.
         g: (O, 1, …, 1), as many axes as v.
 
-    Source: Salimans & Kingma, "Weight Normalization", NeurIPS 2016, eq. 2.
+    Source: Salimans & Kingma, "Weight Normalization", NeurIPS 2016, section 2.
     """
     return g * v / v.flatten(1).norm(dim=1).view(-1, *[1] * (v.ndim - 1))
 
