@@ -157,6 +157,11 @@ class _OwnCount(Right):
         self.num_batches_tracked.fill_(self.batches)
 
 
+def _in_place(self, x, mean, var):
+    x -= self.shaped(mean, x)
+    return Right.output(self, x, torch.zeros_like(mean), var)
+
+
 def _detached(self, x):
     mean, var = Right.batch(self, x)
     return mean.detach(), var.detach()
@@ -406,6 +411,12 @@ MISTAKES = (
         "The variance is the difference of two large numbers, E[x²] − E[x]². Where the mean is "
         "large, single precision has no digits left for it. Subtract the mean first, then square.",
         variant(batch=_mean_of_squares),
+    ),
+    Mistake(
+        "x changed in place",
+        "x itself is centred. Where gradients are recorded, autograd refuses that; elsewhere the "
+        "caller's numbers are gone. Write x = x − mean: a new tensor.",
+        variant(output=_in_place),
     ),
     Mistake(
         "batch of one accepted",

@@ -52,7 +52,7 @@ def same_form(layer: nn.Module, like: nn.Module) -> None:
     want, got = like.state_dict(), layer.state_dict()
     if got.keys() != want.keys():
         raise AnswerError(
-            f"`state_dict()` has the entries {_listed(got)}; expected {_listed(want)}.",
+            f"`state_dict()` holds {_listed(got)}; expected {_listed(want)}.",
             kind="StateDict",
         )
     for name, tensor in want.items():
@@ -100,13 +100,11 @@ def state_of(layer: nn.Module, when: str = "") -> dict[str, np.ndarray]:
 def output(layer: nn.Module, x: np.ndarray, dy: np.ndarray | None = None):
     """y of one pass, and its gradients if dy is given.
 
-    Without dy the layer gets the array's own memory, so that the judge sees what it changes.
-
     Raises:
-        AnswerError: x was refused; y is no tensor, has another dtype, or no graph.
+        AnswerError: x was refused or changed; y is no tensor, has another dtype, or no graph.
     """
-    x = torch.from_numpy(x)
-    x = x if dy is None else x.clone().requires_grad_()
+    given = torch.from_numpy(x)
+    x = given.clone().requires_grad_(dy is not None)
     mode = "training" if layer.training else "eval"
     try:
         y = layer(x)
@@ -118,6 +116,10 @@ def output(layer: nn.Module, x: np.ndarray, dy: np.ndarray | None = None):
             slip=f"refused {mode}",
             line=learners_line(error),
         ) from None
+    if not torch.equal(x, given):
+        raise AnswerError(
+            "`forward` changed its input x in place. Whoever made x still needs it.", kind="Changed"
+        )
     if not isinstance(y, Tensor):
         raise AnswerError(f"`forward` returned {describe(y)}; expected a tensor like x.")
     if y.dtype != x.dtype:
