@@ -1,4 +1,4 @@
-"""Batch norm with noise: on its output, as an experiment, or in its statistics, from small groups."""
+"""Batch norm with noise on its output, and what the experiments on noise need."""
 
 from __future__ import annotations
 
@@ -40,36 +40,6 @@ class NoisyBatchNorm(nn.BatchNorm1d):
         scale = 1 + self.scale * torch.rand(y.shape[1])
         shift, scale = (part + self.jitter * torch.randn(y.shape) for part in (shift, scale))
         return y * scale + shift
-
-
-class GhostBatchNorm(nn.BatchNorm1d):
-    """Batch norm whose statistics come from `group` samples instead of the whole batch.
-
-    Sample k belongs to group k mod (N / group): shuffle the batch to have random groups. The
-    running statistics follow the average over the groups.
-
-    Source: Hoffer et al., "Train longer, generalize better", NeurIPS 2017.
-    """
-
-    def __init__(self, width: int, group: int):
-        super().__init__(width)
-        self.group = group
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x: (N, D), N a multiple of `group`. Returns the same shape."""
-        if not self.training:
-            return super().forward(x)
-        # Groups along the second axis: sums over the first one add whole rows, which is faster.
-        groups = x.reshape(self.group, -1, x.shape[1])
-        mean = groups.mean(0)
-        centred = groups - mean
-        var = centred.square().mean(0)
-        with torch.no_grad():
-            self.running_mean.lerp_(mean.mean(0), self.momentum)
-            unbiased = var.mean(0) * self.group / (self.group - 1)
-            self.running_var.lerp_(unbiased, self.momentum)
-        x_hat = centred / torch.sqrt(var + self.eps)
-        return self.weight * x_hat.reshape(x.shape) + self.bias
 
 
 def replace_batch_norm(model: nn.Sequential, make: Callable[[int], nn.Module]) -> nn.Sequential:
