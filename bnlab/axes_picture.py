@@ -43,7 +43,7 @@ def draw_shared(ax, shared: torch.Tensor, place: tuple[int, ...], colour: str, t
         style = {"facecolor": colour if filled else "none", "edgecolor": INK, "lw": 0.5}
         ax.bar(x, 1, width=1, bottom=y - 0.5, **style)
         if (i, k, row, column) == place:
-            ax.plot(x, y, "o", color="black", mec="white", ms=5)
-    ax.set_title(title, fontsize=10)
+            ax.plot(x, y, "o", color="black", mec="white", ms=4)
+    ax.set_title(title, fontsize=9)
     ax.set(xlim=(-0.8, c * (w + GAP) - GAP), ylim=(n * (h + GAP) - GAP, -0.8), aspect="equal")
     ax.set_axis_off()

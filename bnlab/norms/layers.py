@@ -100,3 +100,20 @@ class DyT(nn.Module):
         shape = [1] * x.ndim
         shape[self.feature_axis] = -1
         return self.weight.view(shape) * torch.tanh(self.alpha * x) + self.bias.view(shape)
+
+
+class PerPosition(nn.Module):
+    """A norm of the last axis, applied to images: over the channels of one position.
+
+    Args:
+        norm: a layer for (*, C), such as `RMSNorm(C)`.
+
+    Input and output: (N, C, *spatial).
+    """
+
+    def __init__(self, norm: nn.Module):
+        super().__init__()
+        self.norm = norm
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.norm(x.movedim(1, -1)).movedim(-1, 1)

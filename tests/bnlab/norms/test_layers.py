@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from bnlab.norms.layers import DyT, LayerNorm, RMSNorm
+from bnlab.norms.layers import DyT, LayerNorm, PerPosition, RMSNorm
 
 SHAPES = [((4, 5), 5), ((3, 2, 7), 7), ((2, 3, 4, 5), (3, 4, 5)), ((3, 1), 1)]
 
@@ -67,3 +67,11 @@ def test_dyt_has_no_statistics():
     assert (
         torch.equal(jacobian, torch.diag(jacobian.diagonal())) and (jacobian.diagonal() > 0).all()
     )
+
+
+def test_per_position_is_over_the_channels():
+    torch.manual_seed(0)
+    x, norm = torch.randn(2, 3, 4, 5), nn.RMSNorm(3, eps=1e-5)
+    y = PerPosition(norm)(x)
+    torch.testing.assert_close(y[1, :, 2, 3], norm(x[1, :, 2, 3]))
+    assert y.shape == x.shape
