@@ -20,16 +20,18 @@ from bnlab.norms.axes import per_channel
 
 
 class InPlaceActivated(torch.autograd.Function):
-    """apply(x, gamma, beta, mean, var, slope, eps, training): leaky_relu(batch norm of x).
+    """apply(x, gamma, beta, mean, var, slope, eps, training)
 
-    `training` says that mean and var are those of x, so that all samples of a batch are coupled.
-    Kept for backward are the result, inv_std and the parameters. Can be differentiated once.
+    Returns leaky_relu(batch norm of x). `training` says that mean and var are
+    those of x, so that all samples of a batch are coupled. Kept for backward
+    are the result, inv_std and the parameters. Differentiable once.
     """
 
     @staticmethod
     def forward(ctx, x, gamma, beta, mean, var, slope, eps, training):
         inv_std = torch.rsqrt(var + eps)
-        y = per_channel(gamma * inv_std, x.ndim) * (_wide(x) - per_channel(mean, x.ndim))
+        centred = _wide(x) - per_channel(mean, x.ndim)
+        y = per_channel(gamma * inv_std, x.ndim) * centred
         z = F.leaky_relu(y + per_channel(beta, x.ndim), slope).to(x.dtype)
         ctx.save_for_backward(z, inv_std, gamma, beta)
         ctx.slope, ctx.training = slope, training
@@ -38,19 +40,22 @@ class InPlaceActivated(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, dz):
-        z, inv_std, gamma, beta = ctx.saved_tensors
-        axes, dtype = _others(z), dz.dtype
+        z, *numbers = ctx.saved_tensors
+        inv_std, gamma, beta = (per_channel(v, z.ndim) for v in numbers)
+        m, axes, dtype = z.numel() // gamma.numel(), _others(z), dz.dtype
         z, dz = _wide(z), _wide(dz)
-        above = z > 0  # the slope is positive, so y has the sign of z
-        y, dy = torch.where(above, z, z / ctx.slope), torch.where(above, dz, dz * ctx.slope)
-        x_hat = (y - per_channel(beta, z.ndim)) / per_channel(gamma, z.ndim)
 
-        dgamma, dbeta = (dy * x_hat).sum(axes), dy.sum(axes)
+        above = z > 0  # the slope is positive, so y has the sign of z
+        y = torch.where(above, z, z / ctx.slope)
+        dy = torch.where(above, dz, dz * ctx.slope)
+        x_hat = (y - beta) / gamma
+
+        dgamma = (dy * x_hat).sum(axes, keepdim=True)
+        dbeta = dy.sum(axes, keepdim=True)
         if ctx.training:
-            m = z.numel() // len(gamma)
-            dy = dy - per_channel(dbeta / m, z.ndim) - x_hat * per_channel(dgamma / m, z.ndim)
-        dx = per_channel(gamma * inv_std, z.ndim) * dy
-        return dx.to(dtype), dgamma, dbeta, None, None, None, None, None
+            dy = dy - dbeta / m - x_hat * (dgamma / m)
+        dx = (gamma * inv_std * dy).to(dtype)
+        return dx, dgamma.flatten(), dbeta.flatten(), *[None] * 5
 
 
 class InPlaceBatchNorm(nn.Module):
