@@ -209,7 +209,7 @@ MISTAKES = (
     ),
     Mistake(
         "β missing",
-        "β is not added.",
+        "β is not added: y = γ·x̂ + β.",
         one(affine=lambda x_hat, weight, bias, kind: x_hat * weight),
     ),
     Mistake(
