@@ -64,17 +64,13 @@ def same_form(layer: nn.Module, like: Mapping[str, np.ndarray], buffers: Iterabl
                 kind="Parameters",
                 slip=name,
             )
-    if any(state[name].requires_grad or _has_graph(layer, name) for name in buffers):
+    if any(buffer.requires_grad for name, buffer in layer.named_buffers() if name in buffers):
         raise AnswerError(
             "The running statistics carry a graph after a training step. It would hold on to every "
             "batch since the start. Update them under torch.no_grad(), or from detached values.",
             kind="Graph",
             slip="graph",
         )
-
-
-def _has_graph(layer: nn.Module, name: str) -> bool:
-    return dict(layer.named_buffers())[name].requires_grad
 
 
 def loaded(layer: nn.Module, state: Mapping[str, np.ndarray]) -> None:
@@ -110,8 +106,6 @@ def run_with_gradients(
             kind="NoGraph",
         )
     outputs = {f"y {when}".strip(): y.detach().numpy().copy()}
-    if y.shape != leaf.shape:
-        return outputs
     wanted = {"x": leaf, "weight": layer.weight, "bias": layer.bias}
     # y.backward(dy) would load half a second of SymPy first.
     loss = (y * torch.from_numpy(dy)).sum()
@@ -148,4 +142,9 @@ def _forward(layer: nn.Module, x: Tensor, given: np.ndarray) -> Tensor:
         raise AnswerError(f"`forward` returned {describe(y)}; expected a tensor like x.")
     if y.dtype != x.dtype:
         raise AnswerError(f"`forward` returned {y.dtype} for x of {x.dtype}.", kind="Dtype")
+    if y.shape != x.shape:
+        raise AnswerError(
+            f"`forward` returned shape {tuple(y.shape)} for x of shape {tuple(x.shape)}.",
+            kind="Shape",
+        )
     return y
