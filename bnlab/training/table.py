@@ -34,7 +34,7 @@ class Table:
             + "</tr>"
             for first, *cells in self.rows
         )
-        return f'<table class="table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+        return f'<table class="table dataframe"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
     def save(self, path: str | Path) -> None:
         """Writes a CSV file."""
