@@ -6,7 +6,7 @@ which pixel comes next. Data goes one way: `sentences` → `norms` → `reader` 
 
 import torch
 
-from bnlab.sequences.loop import digit_accuracy, fit, loss_per_word
+from bnlab.sequences.loop import digit_accuracy, fit, loss_per_word, remeasured
 from bnlab.sequences.norms import NORMS, token_norm
 from bnlab.sequences.reader import Reader
 from bnlab.sequences.sentences import PADDING, VOCABULARY, pad, text
@@ -23,6 +23,7 @@ __all__ = [
     "fit",
     "loss_per_word",
     "pad",
+    "remeasured",
     "text",
     "token_norm",
 ]

@@ -76,6 +76,19 @@ def next_word_loss(model: Reader, tokens: torch.Tensor, reduction: str = "mean")
 
 
 @torch.no_grad()
+def remeasured(model: Reader, length: int, batch_size: int = 32) -> Reader:
+    """A copy whose running statistics are those of training sentences padded to `length`."""
+    model, sentences = copy.deepcopy(model).train(), text(framed=model.causal).train
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.BatchNorm1d):
+            layer.reset_running_stats()
+            layer.momentum = None  # a plain average over the batches
+    for k in range(0, len(sentences) - batch_size + 1, batch_size):
+        model(pad(sentences[k : k + batch_size], length))
+    return model
+
+
+@torch.no_grad()
 def digit_accuracy(model: Reader) -> float:
     """Share of the 360 test sentences whose digit is named rightly, in eval mode."""
     data = text()

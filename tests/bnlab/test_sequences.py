@@ -3,13 +3,25 @@
 import copy
 import itertools
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 
 from bnlab.digits import digits
-from bnlab.sequences import NORMS, Reader, digit_accuracy, fit, loss_per_word, pad, text, token_norm
+from bnlab.sequences import (
+    NORMS,
+    Reader,
+    digit_accuracy,
+    fit,
+    loss_per_word,
+    pad,
+    remeasured,
+    text,
+    token_norm,
+)
 from bnlab.sequences.loop import batches, next_word_loss
+from bnlab.sequences.picture import draw_padded
 from bnlab.sequences.sentences import END, INK, PADDING, START
 
 TOKENWISE = ["ln", "rms", "dyt", "none"]
@@ -180,8 +192,39 @@ def test_the_loss_per_word_is_the_mean_over_real_words():
         assert loss_per_word(model, size) == pytest.approx(mean, rel=1e-5)
 
 
+def test_remeasured_statistics_are_those_of_the_padded_sentences():
+    model = Reader(1, 8, norm="bn")
+    with torch.no_grad():
+        tokens = pad(text().train[:1408], 30)
+        x = model.embedding(tokens).flatten(0, 1)
+    fresh = remeasured(model, 30)
+    torch.testing.assert_close(fresh.blocks[0].norms[0].running_mean, x.mean(0), atol=1e-5, rtol=0)
+    assert not model.blocks[0].norms[0].running_mean.any()
+    masked = Reader(1, 8, norm="masked bn")
+    a, b = (remeasured(masked, length).blocks[0].norms[0].running_var for length in (24, 60))
+    torch.testing.assert_close(a, b)
+
+
 def test_looking_changes_nothing():
     model = Reader(1, norm="bn", causal=True)
     before = copy.deepcopy(model.state_dict())
     loss_per_word(model, 8, training=True)
     assert model.training and all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("fill", "filled"),
+    [
+        (dict(words=True, padding=True), 6),
+        (dict(words=True, padding=False), 4),
+        (dict(words=True, padding=True, only=(1, 0)), 1),
+    ],
+)
+def test_the_picture_fills_what_shares_a_statistic(fill, filled):
+    fig, ax = plt.subplots()
+    draw_padded(ax, [3, 1], "red", **fill)
+    boxes = [p for p in ax.patches if p.get_facecolor()[:3] == (1.0, 0.0, 0.0)]
+    dotted = [p for p in ax.patches if p.get_linestyle() == ":"]
+    plt.close(fig)
+    assert len(ax.patches) == 6 and len(dotted) == 2
+    assert len([p for p in boxes if p.get_facecolor()[3] > 0]) == filled
