@@ -19,7 +19,8 @@ def statistics(x: Tensor) -> tuple[Tensor, Tensor]:
         x: (N, C, *spatial), floating point.
 
     Returns:
-        mean and var: (C,), float32 for a half-precision x, else of x's dtype; with x's graph.
+        mean and var: (C,), with x's graph. float32 for a half-precision x,
+        else of x's dtype.
 
     Source: Ioffe & Szegedy, "Batch Normalization", ICML 2015, Algorithm 1.
     """
@@ -119,11 +120,12 @@ class BatchNorm(nn.Module):
         def full(value: float) -> Tensor:
             return torch.full((num_features,), value, device=device, dtype=dtype)
 
-        # None keeps the place of what is left out: the attribute is there, the state has no entry.
-        self.register_parameter("weight", nn.Parameter(full(1.0)) if affine else None)
-        self.register_parameter("bias", nn.Parameter(full(0.0)) if affine and bias else None)
-        tracked = track_running_stats
-        count = torch.tensor(0, device=device)
+        weight = nn.Parameter(full(1.0)) if affine else None
+        bias = nn.Parameter(full(0.0)) if affine and bias else None
+        # None keeps a place free: the attribute is there, the state has no entry.
+        self.register_parameter("weight", weight)
+        self.register_parameter("bias", bias)
+        tracked, count = track_running_stats, torch.tensor(0, device=device)
         self.register_buffer("running_mean", full(0.0) if tracked else None)
         self.register_buffer("running_var", full(1.0) if tracked else None)
         self.register_buffer("num_batches_tracked", count if tracked else None)
@@ -141,7 +143,7 @@ class BatchNorm(nn.Module):
         return normalize_with(x, mean, var, self.weight, self.bias, self.eps)
 
     def _track(self, mean: Tensor, var: Tensor, m: int) -> None:
-        """Moves the running statistics towards those of a batch with m values per channel."""
+        """Moves the running statistics to a batch with m values per channel."""
         if self.running_mean is None:  # track_running_stats was switched on later
             return
         self.num_batches_tracked += 1
@@ -184,9 +186,9 @@ class BatchNorm(nn.Module):
             raise TypeError(f"x is {dtype} and this module takes {takes}. Convert one with .to().")
 
     def _load_from_state_dict(self, state_dict, prefix, local_metadata, *more) -> None:
-        key = prefix + "num_batches_tracked"
-        if (local_metadata.get("version") or 1) < 2 and self.num_batches_tracked is not None:
-            state_dict.setdefault(key, self.num_batches_tracked)
+        version, count = local_metadata.get("version") or 1, self.num_batches_tracked
+        if version < 2 and count is not None:
+            state_dict.setdefault(prefix + "num_batches_tracked", count)
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *more)
 
     def extra_repr(self) -> str:
