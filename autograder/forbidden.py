@@ -13,6 +13,7 @@ _NORMS = ("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm")
 # Modules and torch.nn.functional end in these; the longer names are what lies beneath them.
 NORMALISERS = frozenset(
     {*_NORMS, *(f"native_{name}" for name in _NORMS), "_native_batch_norm_legit"}
+    | {*(f"native_{name}_backward" for name in _NORMS), "_fused_rms_norm_backward"}
     | {"_batch_norm_impl_index", "cudnn_batch_norm", "miopen_batch_norm", "_fused_rms_norm"}
 )
 # torch.autograd.grad, Tensor.backward and what torch.func is made of.

@@ -28,13 +28,16 @@ ROADS = {
     "RMS norm": lambda: nn.RMSNorm(3)(X),
     "a module": lambda: nn.BatchNorm1d(4)(X),
     "an operator": lambda: torch.ops.aten.native_layer_norm(X, (3,), None, None, 1e-5),
+    "an operator's gradient": lambda: torch.ops.aten.native_layer_norm_backward(
+        X, X, (3,), X[..., :1], X[..., :1], None, None, [True, False, False]
+    ),
     "error swallowed": swallowed,
 }
 
 
 @pytest.mark.parametrize("road", ROADS)
 def test_every_road_to_a_normaliser_is_closed(road):
-    says = r"PyTorch's own `.*norm`\. Write it"
+    says = r"PyTorch's own `.*norm(_backward)?`\. Write it"
     with pytest.raises(AnswerError, match=says) as raised, refusing(NORMALISERS, SAY):
         ROADS[road]()
     assert (raised.value.kind, raised.value.slip) == ("Forbidden", SAY)

@@ -57,6 +57,13 @@ def _per_channel_always(parameter, x, kind):
     return lined_up(parameter, x, "batch")
 
 
+def _per_group(x, kind, weight, bias, groups=1, eps=1e-5):
+    if kind == "group":
+        size = x.shape[1] // groups
+        weight, bias = (p[:groups].repeat_interleave(size) for p in (weight, bias))
+    return one()[0](x, kind, weight, bias, groups, eps)
+
+
 def _without_instance(x_hat, weight, bias, kind):
     return x_hat if kind == "instance" else x_hat * weight + bias
 
@@ -196,6 +203,12 @@ MISTAKES = (
         "γ and β of layer norm per channel",
         "Layer norm reshapes γ and β to one number per channel. They have the shape of the last axes of x, and fit as they are.",
         one(lined_up=_per_channel_always),
+    ),
+    Mistake(
+        "γ and β per group",
+        "Group norm applies one γ and one β to a whole group. A group shares its mean and its variance, nothing else: every "
+        "channel has its own pair.",
+        (_per_group,),
     ),
     Mistake(
         "γ and β missing in instance norm",

@@ -23,6 +23,12 @@ def _keeping(x, gamma, beta, eps=1e-5):
     return y, ()
 
 
+def _std_plus_eps(x, gamma, beta, eps=1e-5):
+    inv = 1 / (x.std(-1, keepdim=True) + eps)
+    x_hat = (x - x.mean(-1, keepdim=True)) * inv
+    return gamma * x_hat + beta, (x_hat, inv, gamma, x)
+
+
 def _centred_in_place(x, gamma, beta, eps=1e-5):
     x -= x.mean(-1, keepdim=True)
     return layer_norm(x, gamma, beta, eps)
@@ -96,6 +102,12 @@ MISTAKES = (
         both(inv_root=lambda value, eps: 1 / (value.sqrt() + eps)),
     ),
     Mistake(
+        "torch's std plus eps",
+        "x is divided by std(…) + eps. torch's std is the unbiased one, divided by D − 1, and eps belongs inside the root: "
+        "√(σ² + eps) with the biased variance.",
+        (_std_plus_eps, *RIGHT[1:]),
+    ),
+    Mistake(
         "eps missing",
         "eps is missing from the square root: it must be 1/√(… + eps).",
         both(inv_root=lambda value, eps: value.rsqrt()),
@@ -157,6 +169,12 @@ MISTAKES = (
         "means over the batch in dx",
         "The means in dx run over the first axis, as in batch norm. They run over the axis of the statistics, the last.",
         both(mean=lambda value, axes: value.mean(0, keepdim=True)),
+    ),
+    Mistake(
+        "batch norm's closed form",
+        "dx is that of batch norm: its means run over all rows, as dγ and dβ do. The statistics belong to one row, so the "
+        "means in dx run over the D features of that row.",
+        both(mean=lambda value, axes: value.mean(leading(value), keepdim=True)),
     ),
     Mistake(
         "divided by the number of rows",
