@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 
 def correction(
@@ -97,6 +98,13 @@ class BatchRenorm(nn.Module):
             ramp(step, self.start, self.d_end, 0.0, self.d_max),
         )
 
+    def correction(
+        self, batch_mean: torch.Tensor, batch_std: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """r and d: (C,) of this training step, clipped to the limits, without a graph."""
+        statistics = self.running_mean, self.running_std
+        return correction(batch_mean, batch_std, *statistics, *self.limits())
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x: (N, C) or (N, C, *spatial). Returns the same shape.
 
@@ -105,21 +113,17 @@ class BatchRenorm(nn.Module):
                 a batch has no deviation, and no gradient could pass.
         """
         shape = (1, -1, *[1] * (x.ndim - 2))
-        mean, std = self.running_mean, self.running_std
         if self.training:
-            if x.numel() == x.shape[1]:
-                raise ValueError(
-                    "Expected more than 1 value per channel when training, got input of shape "
-                    f"{tuple(x.shape)}. Use a larger batch, or drop the last one if it is smaller."
-                )
-            var, batch_mean = torch.var_mean(x, (0, *range(2, x.ndim)), correction=0)
-            batch_std = (var + self.eps).sqrt()
-            r, d = correction(batch_mean, batch_std, mean, std, *self.limits())
-            x_hat = (x - batch_mean.view(shape)) / batch_std.view(shape)
+            # Batch norm's x̂, with its gradient through the statistics of the batch.
+            x_hat = F.batch_norm(x, None, None, training=True, eps=self.eps)
+            with torch.no_grad():
+                var, batch_mean = torch.var_mean(x, (0, *range(2, x.ndim)), correction=0)
+                batch_std = (var + self.eps).sqrt()
+            r, d = self.correction(batch_mean, batch_std)
             x_hat = x_hat * r.view(shape) + d.view(shape)
-            self._update(batch_mean.detach(), batch_std.detach())
+            self._update(batch_mean, batch_std)
         else:
-            x_hat = (x - mean.view(shape)) / std.view(shape)
+            x_hat = (x - self.running_mean.view(shape)) / self.running_std.view(shape)
         return self.weight.view(shape) * x_hat + self.bias.view(shape)
 
     def _update(self, batch_mean: torch.Tensor, batch_std: torch.Tensor) -> None:
