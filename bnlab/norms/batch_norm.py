@@ -1,7 +1,7 @@
 """Batch norm rebuilt: the math in three functions, the bookkeeping in a module.
 
 The module equals `torch.nn.BatchNorm1d`, `2d` and `3d` in outputs, gradients and state, and calls
-none of PyTorch's normalisers. Chapter 4.1 reads it line by line.
+none of PyTorch's normalisers; its docstring names what differs. Chapter 4.1 reads it line by line.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class BatchNorm(nn.Module):
     """Batch norm of x: (N, C) or (N, C, *spatial), for any number of spatial axes.
 
     Args:
-        num_features: C.
+        num_features: C, 1 or more.
         eps: inside the root.
         momentum: share of the new batch in the running statistics. None: all batches so far
             have the same share.
@@ -94,7 +94,15 @@ class BatchNorm(nn.Module):
             and there are fewer than two values per channel or eps is not positive.
         TypeError: x has another dtype than the module, or is not floating point.
 
-    What is refused changes nothing.
+    What differs from PyTorch's modules:
+
+    - What is refused changes nothing. PyTorch counts a batch of one before it refuses it.
+    - An empty batch is refused where its statistics are needed. PyTorch counts it and returns an
+      empty y.
+    - y has the strides of a transposed x. PyTorch's is contiguous; both keep channels_last.
+    - A channel with ±inf leaves nan in `running_mean`. PyTorch leaves ±inf there; y is nan in both.
+    - The number of channels is checked in Python, with or without state; the number of axes is not.
+    - `torch.compile` takes it with momentum None too; `torch.jit.script` does not take it.
 
     Source: Ioffe & Szegedy, "Batch Normalization", ICML 2015, Algorithms 1 and 2.
     """
@@ -188,6 +196,7 @@ class BatchNorm(nn.Module):
     def _load_from_state_dict(self, state_dict, prefix, local_metadata, *more) -> None:
         version, count = local_metadata.get("version") or 1, self.num_batches_tracked
         if version < 2 and count is not None:
+            count = torch.tensor(0) if count.is_meta else count
             state_dict.setdefault(prefix + "num_batches_tracked", count)
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *more)
 

@@ -160,6 +160,16 @@ def test_state_without_a_counter(make):
         make(C).load_state_dict(new)
 
 
+@pytest.mark.parametrize("make", [BatchNorm, nn.BatchNorm1d])
+def test_an_old_state_fills_a_module_without_memory(make):
+    old = {k: v for k, v in make(C).state_dict().items() if k != "num_batches_tracked"}
+    module = make(C, device="meta")
+    module.load_state_dict(old, strict=True, assign=True)
+    assert not any(t.is_meta for t in module.state_dict().values())
+    module(torch.randn(8, C))
+    assert module.num_batches_tracked == 1
+
+
 @pytest.mark.parametrize("shape", [(1, C), (1, C, 1), (1, C, 1, 1), (1, C, 1, 1, 1)])
 def test_one_value_per_channel_is_refused(shape):
     dims = {2: 1, 3: 1, 4: 2, 5: 3}[len(shape)]
@@ -183,6 +193,53 @@ def test_one_sample_with_several_positions_is_enough():
     x = torch.randn(1, C, 1, 2)
     assert_close("y", ours(x), theirs(x), FULL)
     assert_same_state(ours, theirs, FULL)
+
+
+LAYOUTS = {
+    "transposed": lambda n, c, h, w: torch.randn(c, n, h, w).transpose(0, 1),
+    "reversed": lambda n, c, h, w: torch.randn(w, h, c, n).permute(3, 2, 1, 0),
+    "every other": lambda n, c, h, w: torch.randn(2 * n, 2 * c, h, 2 * w)[::2, ::2, :, ::2],
+    "channels last": lambda *shape: torch.randn(shape).to(memory_format=torch.channels_last),
+}
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_any_layout_of_x(layout, training):
+    torch.manual_seed(10)
+    x = LAYOUTS[layout](4, C, 3, 2)
+    theirs, ours = (m.train(training) for m in pair("2d"))
+    dy = torch.randn(x.shape)
+    want, got = step(theirs, x, dy), step(ours, x, dy)
+    for name in want:
+        assert_close(name, got[name], want[name], FULL, sizes(x, dy).get(name))
+    assert_same_state(ours, theirs, FULL)
+    # The docstring: PyTorch copies a transposed x into the usual order, we leave its strides.
+    kept = layout in ("every other", "channels last")
+    assert (ours(x).stride() == theirs(x).stride()) == kept
+    if kept:
+        last = torch.channels_last
+        assert ours(x).is_contiguous(memory_format=last) == (layout == "channels last")
+
+
+@pytest.mark.parametrize("shape", [(0, C), (2, C, 0), (0, C, 2, 2)])
+def test_an_empty_batch_is_refused_where_its_statistics_are_needed(shape):
+    theirs = nn.BatchNorm2d(C) if len(shape) == 4 else nn.BatchNorm1d(C)
+    assert theirs(torch.ones(shape)).shape == shape and theirs.num_batches_tracked == 1
+    ours = BatchNorm(C)
+    with pytest.raises(ValueError, match=r"0 value\(s\) per channel"):
+        ours(torch.ones(shape))
+    assert ours.num_batches_tracked == 0
+    assert ours.eval()(torch.ones(shape)).shape == shape
+
+
+def test_an_infinity_leaves_nan_where_pytorch_leaves_infinity():
+    x = torch.ones(4, 1)
+    x[0] = torch.inf
+    theirs, ours = nn.BatchNorm1d(1), BatchNorm(1)
+    assert theirs(x).isnan().any() and ours(x).isnan().any()
+    assert theirs.running_mean.isinf() and ours.running_mean.isnan()
+    assert theirs.running_var.isnan() and ours.running_var.isnan()
 
 
 @pytest.mark.parametrize("eps, training", [(0.0, True), (-1.0, True), (-1.0, False)])
@@ -313,6 +370,21 @@ def test_copies_are_whole_and_their_own():
         module(torch.randn(8, C))
         assert all(torch.equal(v, before[k]) for k, v in twin.state_dict().items())
         module.load_state_dict(before)
+
+
+@pytest.mark.parametrize("momentum", [0.1, None])
+def test_the_compiler_keeps_it_whole(momentum):
+    torch.manual_seed(11)
+    module = BatchNorm(C, momentum=momentum)
+    plain = copy.deepcopy(module)
+    compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
+    for mode in (True, True, False):
+        module.train(mode), plain.train(mode)
+        x, dy = torch.randn(2, 8, C)
+        want, got = step(plain, x, dy), step(compiled, x, dy)
+        for name, a in zip(want, got.values(), strict=True):
+            assert_close(name, a, want[name], FULL)
+        assert_same_state(module, plain, FULL)
 
 
 def test_reset_forgets_the_batches_and_keeps_the_parameters():
