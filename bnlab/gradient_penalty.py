@@ -51,8 +51,11 @@ def loss_and_penalty(model: nn.Module, x: Tensor, y: Tensor) -> tuple[Tensor, Te
 def gradient_of_penalty(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     """The penalty's gradient by all parameters, as one vector; 0 for those it has no path to."""
     _, penalty = loss_and_penalty(model, x, y)
-    parameters = list(model.parameters())
-    grads = torch.autograd.grad(penalty, parameters, allow_unused=True, materialize_grads=True)
+    model.zero_grad()
+    penalty.backward()
+    parameters = model.parameters()
+    grads = [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in parameters]
+    model.zero_grad()
     return torch.cat([grad.flatten() for grad in grads])
 
 

@@ -18,18 +18,14 @@ from bnlab.norms import closed_form, launch
 def batch_norm_op(
     x: Tensor, gamma: Tensor, beta: Tensor, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """y, and mean and biased variance of each channel of x.
+    """y (like x, row-major), and mean and biased variance of each channel.
 
-    The statistics are returned, and no argument is changed: PyTorch takes a formula for the
-    gradient of functional operators only.
+    No argument is changed: else PyTorch would take no formula for the gradient.
 
     Args:
         x: (N, C, *spatial), floating point.
-        gamma, beta: (C,); float32 for half types of x, else of its dtype. It is the dtype that
-            is computed in.
-
-    Returns:
-        y: like x, row-major; mean, var: (C,), like gamma.
+        gamma, beta: (C,); float32 for half types of x, else of its dtype.
+            It is the dtype that is computed in, and that of mean and variance.
     """
     return _forward(x, gamma, beta, eps)
 
@@ -79,6 +75,13 @@ def _(dy, x, gamma, mean, var, eps):
     return dx, torch.empty_like(gamma), torch.empty_like(gamma)
 
 
+def _of_statistics(dmean, dvar, x, mean):
+    if dmean is None and dvar is None:
+        return None
+    dmean, dvar = (torch.zeros_like(mean) if d is None else d for d in (dmean, dvar))
+    return closed_form.statistics_backward(dmean, dvar, x.to(mean.dtype), mean).to(x.dtype)
+
+
 def _setup_context(ctx, inputs, output):
     x, gamma, _, ctx.eps = inputs
     _, mean, var = output  # outputs, and so, unlike other results, saved with their graph
@@ -88,17 +91,13 @@ def _setup_context(ctx, inputs, output):
 
 def _gradient(ctx, dy, dmean, dvar):
     x, gamma, mean, var = ctx.saved_tensors
-    dx = dgamma = dbeta = None
-    if dy is not None:
-        # The kernel has no gradient of its own: who wants one gets PyTorch's functions.
-        run = _backward if torch.is_grad_enabled() else batch_norm_backward_op
-        dx, dgamma, dbeta = run(dy, x, gamma, mean, var, ctx.eps)
-    if dmean is not None or dvar is not None:
-        dmean, dvar = (torch.zeros_like(mean) if d is None else d for d in (dmean, dvar))
-        wide = x.to(mean.dtype)
-        more = closed_form.statistics_backward(dmean, dvar, wide, mean).to(x.dtype)
-        dx = more if dx is None else dx + more
-    return dx, dgamma, dbeta, None
+    dx = _of_statistics(dmean, dvar, x, mean)  # None, if nobody looks at them
+    if dy is None:
+        return dx, None, None, None
+    # The kernel has no gradient of its own: who wants one gets PyTorch's functions.
+    run = _backward if torch.is_grad_enabled() else batch_norm_backward_op
+    through_y, dgamma, dbeta = run(dy, x, gamma, mean, var, ctx.eps)
+    return through_y if dx is None else dx + through_y, dgamma, dbeta, None
 
 
 batch_norm_op.register_autograd(_gradient, setup_context=_setup_context)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from bnlab.gradient_penalty import (
@@ -10,7 +11,7 @@ from bnlab.gradient_penalty import (
     normalised_by,
     train_with_penalty,
 )
-from bnlab.norms.autograd import batch_norm
+from bnlab.norms.autograd import BatchNorm, batch_norm
 from bnlab.training import load, mlp
 
 
@@ -53,6 +54,15 @@ def test_right_second_derivatives_give_the_gradient_of_pytorchs_layer(batch):
     model = mlp(2, 16)
     mine = gradient_of_penalty(normalised_by(model, batch_norm), *batch)
     torch.testing.assert_close(mine, gradient_of_penalty(model, *batch), rtol=1e-3, atol=1e-4)
+
+
+def test_a_function_that_cannot_be_differentiated_twice_says_so(batch):
+    class Once(BatchNorm):
+        backward = staticmethod(once_differentiable(BatchNorm.backward))
+
+    model = normalised_by(mlp(2, 16), lambda *tensors: Once.apply(*tensors, None, None, 1e-5))
+    with pytest.raises(RuntimeError, match="differentiate twice"):
+        gradient_of_penalty(model, *batch)
 
 
 def test_training_lowers_the_loss_and_needs_the_penalty():
