@@ -15,6 +15,8 @@ NORMALISERS = frozenset(
     {*_NORMS, *(f"native_{name}" for name in _NORMS), "_native_batch_norm_legit"}
     | {*(f"native_{name}_backward" for name in _NORMS), "_fused_rms_norm_backward"}
     | {"_batch_norm_impl_index", "cudnn_batch_norm", "miopen_batch_norm", "_fused_rms_norm"}
+    | {"_native_batch_norm_legit_functional", "_native_batch_norm_legit_no_training"}
+    | {"_batch_norm_with_update", "_batch_norm_with_update_functional", "_batch_norm_no_update"}
 )
 # torch.autograd.grad, Tensor.backward and what torch.func is made of.
 AUTOGRAD = frozenset({"grad", "backward", "vjp", "jacobian"})

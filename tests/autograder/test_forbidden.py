@@ -28,6 +28,12 @@ ROADS = {
     "RMS norm": lambda: nn.RMSNorm(3)(X),
     "a module": lambda: nn.BatchNorm1d(4)(X),
     "an operator": lambda: torch.ops.aten.native_layer_norm(X, (3,), None, None, 1e-5),
+    "an operator for the compiler": lambda: torch.ops.aten._native_batch_norm_legit_functional(
+        X, None, None, torch.zeros(4), torch.ones(4), True, 0.1, 1e-5
+    ),
+    "its eval mode": lambda: torch.ops.aten._batch_norm_no_update(
+        X, None, None, torch.zeros(4), torch.ones(4), 0.1, 1e-5
+    ),
     "an operator's gradient": lambda: torch.ops.aten.native_layer_norm_backward(
         X, X, (3,), X[..., :1], X[..., :1], None, None, [True, False, False]
     ),
@@ -37,7 +43,7 @@ ROADS = {
 
 @pytest.mark.parametrize("road", ROADS)
 def test_every_road_to_a_normaliser_is_closed(road):
-    says = r"PyTorch's own `.*norm(_backward)?`\. Write it"
+    says = r"PyTorch's own `.*norm(_backward|_legit_functional|_no_update)?`\. Write it"
     with pytest.raises(AnswerError, match=says) as raised, refusing(NORMALISERS, SAY):
         ROADS[road]()
     assert (raised.value.kind, raised.value.slip) == ("Forbidden", SAY)

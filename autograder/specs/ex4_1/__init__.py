@@ -144,8 +144,9 @@ def describe(inputs: Mapping[str, Any]) -> str:
     """BatchNorm(5, momentum=None); float32; 3 training batches of shapes (8, 5), …"""
     options = inputs["options"]
     if "batches" not in inputs:
-        features, mode = inputs["x"].shape[1], "training" if inputs["training"] else "eval"
-        what = f"x of shape {inputs['x'].shape} in {mode} mode"
+        features = inputs["x"].shape[1]
+        modes = "training mode, then in eval mode" if inputs["training"] else "eval mode"
+        what = f"x of shape {inputs['x'].shape} in {modes}"
     else:
         *shapes, asked = [x.shape for x in inputs["batches"]]
         features, dtype = asked[1], inputs["batches"][0].dtype

@@ -100,6 +100,14 @@ class _TooLate(Right):
         return self.output(x, mean, var)
 
 
+class _RefusesFirst(Right):
+    """Its check stands at the top of forward."""
+
+    def forward(self, x):
+        self.refuse(x, x.numel() // x.shape[1])
+        return super().forward(x)
+
+
 class _InEval(Right):
     """Statistics follow every batch."""
 
@@ -407,6 +415,12 @@ MISTAKES = (
         variant(inv_std=lambda self, var: 1 / (torch.sqrt(var) + self.eps)),
     ),
     Mistake(
+        "eps left out",
+        "eps is not added to the variance. A channel with the same value everywhere has variance "
+        "0, and x̂ would be 0/0: sqrt(var + eps).",
+        variant(inv_std=lambda self, var: 1 / torch.sqrt(var)),
+    ),
+    Mistake(
         "E[x²] − E[x]²",
         "The variance is the difference of two large numbers, E[x²] − E[x]². Where the mean is "
         "large, single precision has no digits left for it. Subtract the mean first, then square.",
@@ -449,6 +463,12 @@ MISTAKES = (
         "With track_running_stats=False, eval mode uses the batch too, and takes a batch of one "
         "without complaint. Refuse it wherever the statistics of the batch are used.",
         variant(refuse=_in_training_only),
+    ),
+    Mistake(
+        "refused with running statistics too",
+        "A batch of one is refused in eval mode although there are running statistics. They need "
+        "no batch: one sample is enough. Refuse where the statistics of the batch are used.",
+        (_RefusesFirst,),
     ),
     Mistake(
         "refused too late",

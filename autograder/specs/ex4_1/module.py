@@ -164,8 +164,8 @@ def refused(layer: nn.Module, x: np.ndarray, training: bool) -> dict[str, Any]:
         outputs = {"refusals": 1}
     except Exception as error:
         raise AnswerError(
-            f"x of shape {shape} in {mode} mode raised {type(error).__name__}, by accident; "
-            "expected a ValueError that says what is wrong.",
+            f"x of shape {shape} in {mode} mode raised {type(error).__name__}; expected a "
+            "ValueError that says what is wrong.",
             kind=f"Not ValueError but {type(error).__name__}",
             line=learners_line(error),
         ) from None
