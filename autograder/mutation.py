@@ -40,7 +40,8 @@ class Score:
 def answers_from(code: str, names: Iterable[str]) -> tuple[Any, ...]:
     """Runs the code of an answer cell and returns what it defines under `names`."""
     scope: dict[str, Any] = {"np": np, "__name__": "answer"}
-    exec(compile(code, "<answer>", "exec"), scope)
+    # Not with this module's own __future__ imports: a notebook has none.
+    exec(compile(code, "<answer>", "exec", dont_inherit=True), scope)
     return tuple(scope[name] for name in names)
 
 
