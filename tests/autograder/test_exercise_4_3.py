@@ -18,6 +18,12 @@ from autograder.specs.ex4_3.residual_mistakes import (
 )
 
 
+@pytest.fixture(autouse=True, scope="module")
+def warm():
+    """What the first verdict loads is loaded."""
+    judge(exercise("4.3"), Builder().answers, "warm")
+
+
 def branch_parameters(block):
     """Parameters of the branch but its β and its biases, which may move by themselves."""
     return [p for m in block.branch for n, p in m.named_parameters() if n == "weight"]
@@ -129,6 +135,11 @@ class Cut(Scaled):
         return self.block.after(self.block.branch(x) + self.block.shortcut(x).detach())
 
 
+class Multiplied(Scaled):
+    def forward(self, x):
+        return self.block.after(self.block.branch(x) * self.block.shortcut(x))
+
+
 class Frozen(Scaled):
     def forward(self, x):
         with torch.no_grad():
@@ -220,6 +231,7 @@ UNLISTED = {
     "dropout": relu_as(lambda: nn.Sequential(nn.ReLU(), nn.Dropout(0.1))),
     "half the branch": with_block(Scaled),
     "shortcut cut from the gradient": with_block(Cut),
+    "multiplied in place of added": with_block(Multiplied),
     "no gradient": with_block(Frozen),
     "a gate of its own": with_block(Gated),
     "a layer that nothing uses": with_block(unused),
@@ -258,7 +270,8 @@ def test_a_wrong_form_is_told(name, words):
 
 
 def test_what_is_no_mistake_of_the_list_is_not_called_one():
-    for name in ("leaky ReLU", "dilation", "half the branch", "shortcut cut from the gradient"):
+    names = ("leaky ReLU", "dilation", "half the branch", "shortcut cut from the gradient")
+    for name in (*names, "multiplied in place of added"):
         assert judge(exercise("4.3"), UNLISTED[name], "unlisted").mistakes == (), name
 
 

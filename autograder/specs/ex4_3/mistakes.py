@@ -13,6 +13,17 @@ def _order_ignored(self, widths, stride, order, norm):
     return Builder.layers(self, widths, stride, "post", norm)
 
 
+_OTHER = {"pre": "post", "post": "pre"}
+
+
+def _chain_of_the_other(self, widths, stride=1, order="post", norm=True):
+    return Builder.chain(self, widths, stride, _OTHER[order], norm)
+
+
+def _residual_of_the_other(self, widths, stride=1, order="post", norm=True, zero_init=True):
+    return Builder.residual(self, widths, stride, _OTHER[order], norm, zero_init)
+
+
 def _norm_ignored(self, widths, stride, order, norm):
     return Builder.layers(self, widths, stride, order, True)
 
@@ -162,6 +173,12 @@ OF_BOTH = (
         "The order `pre` gives convolution, batch norm, ReLU. There the batch norm and the ReLU "
         "come before their convolution.",
         variant(layers=_order_ignored),
+    ),
+    Mistake(
+        "orders exchanged",
+        "The two orders are exchanged. `post` and `pre` say where batch norm and ReLU stand: after "
+        "their convolution, or before it.",
+        variant(chain=_chain_of_the_other, residual=_residual_of_the_other),
     ),
     Mistake(
         "norm ignored",

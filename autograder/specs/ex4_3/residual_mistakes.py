@@ -49,11 +49,20 @@ def _last_norm_of_the_block(self, branch, order, norm, block):
         Builder.start(self, branch, order, norm, block)
 
 
-def _gamma_in_both_orders(self, branch, order, norm, block):
-    if norm:
-        nn.init.zeros_(_found(block.branch, nn.BatchNorm2d)[-1].weight)
-    else:
-        Builder.start(self, branch, order, norm, block)
+def _in_both_orders(which):
+    """A start that zeros γ of some batch norms of the branch, whatever the order."""
+
+    def start(self, branch, order, norm, block):
+        if norm:
+            for layer in _found(block.branch, nn.BatchNorm2d)[which]:
+                nn.init.zeros_(layer.weight)
+        else:
+            Builder.start(self, branch, order, norm, block)
+
+    return start
+
+
+_gamma_in_both_orders = _in_both_orders(slice(-1, None))
 
 
 def _convolution_in_both_orders(self, branch, order, norm, block):
@@ -85,6 +94,20 @@ class _FromActivated(Sum):
             if isinstance(layer, nn.Conv2d):
                 return self.after(self.branch[number:](x) + self.shortcut(x))
             x = layer(x)
+
+
+class _AddedInPlace(Sum):
+    """Adds into the shortcut, which may be the block's own input."""
+
+    def forward(self, x):
+        y = self.shortcut(x)
+        y += self.branch(x)
+        return self.after(y)
+
+
+def _added_in_place(self, widths, stride=1, order="post", norm=True, zero_init=True):
+    block = Builder.residual(self, widths, stride, order, norm, zero_init)
+    return _AddedInPlace(block.branch, block.shortcut, block.after)
 
 
 def _shared_activation(self, widths, stride=1, order="post", norm=True, zero_init=True):
@@ -130,6 +153,13 @@ OF_RESIDUAL = (
         "In the order `pre`, a ReLU comes after the addition. Nothing does: from block to block "
         "the shortcuts carry x unchanged.",
         variant(after=lambda self, order: nn.ReLU()),
+    ),
+    Mistake(
+        "added into the input",
+        "The branch is added with `+=` into what the shortcut gives. Where the shortcut is x "
+        "itself, that overwrites the block's input, and the gradient of the branch still needs it. "
+        "Write a sum: shortcut + branch.",
+        variant(residual=_added_in_place),
     ),
     Mistake(
         "no projection for a stride",
@@ -211,6 +241,20 @@ OF_RESIDUAL = (
         "Every γ of the branch is zero. The first batch norm then writes zeros, the convolution "
         "behind it reads zeros, and no weight of the branch ever learns. Zero the last one only.",
         variant(start=_every_norm),
+    ),
+    Mistake(
+        "γ of every batch norm in both orders",
+        "Every γ of the branch is zero, whatever the order. A ReLU behind a γ of 0 passes no "
+        "gradient on, so no weight of the branch ever learns. Zero its last layer only: a batch "
+        "norm in the order `post`, a convolution in the order `pre`.",
+        variant(start=_in_both_orders(slice(None))),
+    ),
+    Mistake(
+        "γ of the first batch norm in both orders",
+        "The γ of the first batch norm of the branch is zero, whatever the order. The ReLU behind "
+        "it passes no gradient on, and the convolution after that reads zeros. Zero the last layer "
+        "of the branch: a batch norm in the order `post`, a convolution in the order `pre`.",
+        variant(start=_in_both_orders(slice(1))),
     ),
     Mistake(
         "γ of the shortcut",
