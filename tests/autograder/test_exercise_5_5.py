@@ -14,6 +14,11 @@ from autograder.specs.ex5_5.right_ways import by_tables
 
 EXERCISE = exercise("5.5")
 C = 4
+UNSERVED = (
+    "few images, maps of one position, the norm must cost nothing",
+    "cameras of several factories, a batch spread over many workers",
+    "text, written word by word, the norm must cost nothing",
+)
 LAYERS = {
     "BN": lambda: nn.BatchNorm1d(C),
     "GN": lambda: nn.GroupNorm(2, C),
@@ -67,12 +72,13 @@ def test_the_table_of_properties_is_what_the_layers_do(name):
     assert measured(name) == rules.HAS[name]
 
 
-def test_every_drawn_system_can_be_served_and_is_no_borderline_case():
+def test_every_drawn_system_needs_something_and_is_no_borderline_case():
     for seed in range(100):
         for case in EXERCISE.cases(generator(str(seed), "5.5")):
             system = case.inputs["system"]
             m = rules.values_behind_a_statistic(system)
-            assert rules.needs(system) and rules.fitting(system)
+            assert rules.needs(system)
+            assert bool(rules.fitting(system)) is (case.name not in UNSERVED)
             assert m <= 12 or m >= 64
             assert system["batch"] % system["workers"] == 0
 
@@ -95,7 +101,7 @@ def test_no_constant_answer_is_worth_half_the_marks(answer):
     [
         (None, "choose returned None (is the return missing?); expected 2: norm, property."),
         ("BN", "choose returned one str; expected 2: norm, property."),
-        (("folds", "BN"), "The norm is 'folds'; expected one of 'BN', 'GN', 'LN', 'IN'."),
+        (("folds", "BN"), "The norm is 'folds'; expected one of 'BN', 'GN', 'LN', 'IN', 'none'."),
         (("bn", "folds"), "The norm is 'bn'; expected one of"),
         (("BN", "foldable"), "The property is 'foldable'; expected one of 'sample-wise',"),
         ((["BN"], "folds"), "The norm is ['BN']; expected one of"),
@@ -118,6 +124,26 @@ def test_the_problem_says_why_and_does_not_name_the_answer():
     trial = Trial(EXERCISE, "words")
     text = str(trial.judge((lambda system: ("BN", "folds"),)))
     assert "Behind one statistic of BN stand" in text and "GN" not in text.split("Looks like")[0]
+
+
+def test_who_never_counts_values_loses_marks():
+    def facts_alone(system):
+        if system["padded"] or system["causal"]:
+            stored = system["must_fold"] or system["new_sites"]
+            return ("none", "folds") if stored else ("LN", "position-wise")
+        if system["remove_style"]:
+            return "IN", "removes style"
+        if system["must_fold"] or system["new_sites"]:
+            return "BN", "folds" if system["must_fold"] else "re-estimable"
+        return "GN", "sample-wise"
+
+    text = str(judge(EXERCISE, (facts_alone,), "count"))
+    assert "16 of 18" in text and "fewer than 16" in text
+
+
+def test_none_is_wrong_where_a_norm_fits():
+    text = str(judge(EXERCISE, (lambda system: ("none", "folds"),), "none"))
+    assert "Among the four one has all that is needed." in text
 
 
 def test_a_verdict_is_quick():

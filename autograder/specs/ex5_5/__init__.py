@@ -7,7 +7,7 @@ import numpy as np
 from autograder.spec import AnswerError, Case, Exercise, returned
 from autograder.specs.ex5_5.mistakes import MISTAKES
 from autograder.specs.ex5_5.right_ways import RIGHT_WAYS
-from autograder.specs.ex5_5.rules import HAS, PROPERTIES, objection, wrong_property
+from autograder.specs.ex5_5.rules import HAS, NO_NORM, PROPERTIES, objection, wrong_property
 
 NOTHING = dict.fromkeys(
     ("padded", "causal", "one_class_batches", "remove_style", "must_fold", "new_sites"), False
@@ -51,6 +51,21 @@ def cases(rng: np.random.Generator) -> list[Case]:
             (1, 1),
             workers=one_of(16, 32),
         ),
+        case(
+            "few images, maps of one position, the norm must cost nothing",
+            "images",
+            few,
+            (1, 1),
+            must_fold=True,
+        ),
+        case(
+            "cameras of several factories, a batch spread over many workers",
+            "images",
+            64,
+            (1, 1),
+            workers=one_of(16, 32),
+            new_sites=True,
+        ),
         case("few rows of a table with three columns", "vectors", one_of(3, 4), (), channels=3),
         case(
             "wide layers on a table, the norm must cost nothing",
@@ -73,6 +88,14 @@ def cases(rng: np.random.Generator) -> list[Case]:
             one_of(32, 64),
             (words,),
             causal=True,
+        ),
+        case(
+            "text, written word by word, the norm must cost nothing",
+            "sequences",
+            one_of(32, 64),
+            (words,),
+            causal=True,
+            must_fold=True,
         ),
         case(
             "a recurrent network that answers while it listens",
@@ -123,7 +146,7 @@ def cases(rng: np.random.Generator) -> list[Case]:
 
 def call(choose, system):
     norm, property = returned(choose(system), ("norm", "property"), "choose")
-    for value, what, known in ((norm, "norm", tuple(HAS)), (property, "property", PROPERTIES)):
+    for value, what, known in ((norm, "norm", (*HAS, NO_NORM)), (property, "property", PROPERTIES)):
         if not isinstance(value, str) or value not in known:
             names = ", ".join(map(repr, known))
             raise AnswerError(f"The {what} is {value!r:.60}; expected one of {names}.")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from autograder.spec import Mistake
 from autograder.specs.ex5_5.right_ways import by_tables
-from autograder.specs.ex5_5.rules import needs
+from autograder.specs.ex5_5.rules import fitting, needs
 
 
 def seen_as(**facts):
@@ -14,7 +12,8 @@ def seen_as(**facts):
 
     def choose(system):
         changed = {k: f(system) if callable(f) else f for k, f in facts.items()}
-        return by_tables(served(system | changed))
+        seen = system | changed
+        return by_tables(served(seen) if fitting(system) else asking(seen))
 
     return choose
 
@@ -23,24 +22,14 @@ def served(system):
     """A system that at least one norm serves, and that needs something: what a learner's tree
     does not ask about any more goes first, and BN is what remains."""
     for fact in ("must_fold", "new_sites"):
-        if _impossible(system):
+        if not fitting(system):
             system = system | {fact: False}
-    return system if _asks(system) else system | {"must_fold": True}
+    return asking(system)
 
 
-def _crowded(system):
-    return system["batch"] // system["workers"] * math.prod(system["size"]) < 16
-
-
-def _impossible(system):
-    others = system["padded"] or system["causal"] or system["remove_style"]
-    no_batch = _crowded(system) or system["one_class_batches"] or others
-    return no_batch and (system["must_fold"] or system["new_sites"])
-
-
-def _asks(system):
-    facts = ("padded", "causal", "one_class_batches", "remove_style", "must_fold", "new_sites")
-    return _crowded(system) or any(system[fact] for fact in facts)
+def asking(system):
+    """A system that needs something: BN's property where no fact asks."""
+    return system if needs(system) else system | {"must_fold": True}
 
 
 def renamed(norms=None, properties=None, where=lambda system: True):
@@ -68,7 +57,7 @@ def _typical(system):
     """The right norm with the property it is known for."""
     norm, _ = by_tables(system)
     known = {"BN": "folds", "GN": "sample-wise", "LN": "sample-wise", "IN": "removes style"}
-    return norm, known[norm]
+    return norm, known.get(norm, "folds")
 
 
 MISTAKES = (
@@ -182,6 +171,24 @@ MISTAKES = (
             lambda system: (
                 ("GN", "sample-wise")
                 if system["must_fold"] and not system["new_sites"]
+                else by_tables(system)
+            ),
+        ),
+    ),
+    Mistake(
+        "a norm where none fits",
+        "It names a norm for every system. Where the norm must fold or be re-estimated, only BN is left; if something else rules BN "
+        "out, none is, and the answer is “none”. A tree that stops at the first yes does not notice.",
+        (lambda system: by_tables(served(system)),),
+    ),
+    Mistake(
+        "folding decides before m is counted",
+        "It chooses BN wherever the norm must fold or be re-estimated, and does not ask whether BN can be trained there: whether "
+        "enough values stand behind its statistics, and whether padding or later words enter them.",
+        (
+            lambda system: (
+                ("BN", "folds" if system["must_fold"] else "re-estimable")
+                if system["must_fold"] or system["new_sites"]
                 else by_tables(system)
             ),
         ),

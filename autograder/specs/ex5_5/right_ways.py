@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from autograder.specs.ex5_5.rules import HAS, deciding, fitting
+from autograder.specs.ex5_5.rules import HAS, deciding, needs, right_norms
 
 
 def by_tables(system, prefer=min):
     """The rules as sets: the other answers of this exercise are made from it."""
-    return prefer(fitting(system)), prefer(deciding(system))
+    return prefer(right_norms(system)), prefer(deciding(system))
 
 
 def _cascade(system):
-    """The tree of the chapter, from the top."""
+    """A tree from the top, after a look at what does not go together."""
+    stored = system["must_fold"] or system["new_sites"]
+    if stored and needs(system) - {"folds", "re-estimable"}:
+        return "none", "folds" if system["must_fold"] else "re-estimable"
     if system["padded"] or system["causal"]:
         return "LN", "position-wise"
     if system["remove_style"]:
@@ -29,11 +32,11 @@ def _cascade_from_the_batch(system):
     """The same tree from the other side: may statistics cross the batch?"""
     n = system["batch"] / system["workers"]
     m = n * np.prod(system["size"])
-    if m >= 16 and not system["one_class_batches"]:
-        if system["must_fold"]:
-            return ["BN", "folds"]
-        if system["new_sites"]:
-            return ["BN", "re-estimable"]
+    alone = m < 16 or system["one_class_batches"]
+    alone = alone or system["padded"] or system["causal"] or system["remove_style"]
+    for fact, property in (("must_fold", "folds"), ("new_sites", "re-estimable")):
+        if system[fact]:
+            return ["none" if alone else "BN", property]
     if system["data"] == "sequences":
         return ["LN", "position-wise"]
     if system["remove_style"]:
@@ -62,7 +65,8 @@ def _matrix(system):
         np.array(names) == "IN"
     ) * system["remove_style"]
     lacking = (~table).sum(axis=0) * needed
-    return np.array(names)[fits.argmax()].item(), columns[lacking.argmax()]
+    norm = names[fits.argmax()] if fits.any() else "none"
+    return norm, columns[lacking.argmax()]
 
 
 RIGHT_WAYS = {

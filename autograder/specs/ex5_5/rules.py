@@ -14,6 +14,7 @@ HAS = {
     "IN": {"sample-wise", "removes style"},
 }
 PROPERTIES = ("sample-wise", "position-wise", "removes style", "folds", "re-estimable")
+NO_NORM = "none"  # the answer where none of them has all that is needed
 ENOUGH = 16  # values behind one statistic of BN
 
 System = Mapping[str, Any]
@@ -47,6 +48,11 @@ def fitting(system: System) -> list[str]:
     return [n for n in HAS if asked <= HAS[n] and (n != "IN" or system["remove_style"])]
 
 
+def right_norms(system: System) -> list[str]:
+    """The norms that fit; NO_NORM where none does."""
+    return fitting(system) or [NO_NORM]
+
+
 def ruled_out(property: str) -> int:
     """How many of the norms lack a property."""
     return sum(property not in has for has in HAS.values())
@@ -61,6 +67,10 @@ def deciding(system: System) -> set[str]:
 
 def objection(system: System, norm: str) -> tuple[str, str]:
     """Why a norm does not fit: a sentence for the learner and what it lacks; "", "" if it fits."""
+    if norm == NO_NORM:
+        if fitting(system):
+            return "Among the four one has all that is needed.", "a norm fits"
+        return "", ""
     lacks = sorted(needs(system) - HAS[norm])
     if lacks:
         return " ".join(_sentence(system, norm, p) for p in lacks), "lacks " + ", ".join(lacks)
@@ -99,13 +109,14 @@ def wrong_property(system: System, norm: str, property: str) -> tuple[str, str]:
     """Why a property does not decide for a norm that fits: a sentence and a key; "", "" if it does."""
     if property in deciding(system):
         return "", ""
-    if property not in HAS[norm]:
+    if norm != NO_NORM and property not in HAS[norm]:
         return f"{norm} fits, but it is not “{property}”.", "property not of the norm"
+    verdict = "It is true that no norm fits" if norm == NO_NORM else f"{norm} fits"
     if property not in needs(system):
-        says = f"{norm} fits, and it is “{property}”, but this system does not need that. Which of its facts asks for something?"
+        says = f"{verdict}, but this system does not need “{property}”. Which of its facts asks for something?"
         return says, "property not needed"
     says = (
-        f"{norm} fits, and “{property}” is needed, but another property that this system needs "
+        f"{verdict}, and “{property}” is needed, but another property that this system needs "
         "rules out more of the norms. That one decides."
     )
     return says, "property does not decide"
