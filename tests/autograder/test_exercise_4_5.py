@@ -203,3 +203,19 @@ def test_setup_saves_what_the_kernel_asks_for(seed):
     """The order of what is saved is the order of the kernel's arguments, with any numbers."""
     trial = Trial(exercise("4.5"), seed)
     assert trial.judge(definer(setup=setup)).ok
+
+
+def test_a_list_of_gradients_is_told_from_too_few():
+    def listed(backward_op):
+        return lambda ctx, dy, *_: [*backward_op(dy, *ctx.saved_tensors), None]
+
+    assert "a list counts as one" in text_of(*definer(gradient=listed))
+
+
+def test_pytorchs_own_batch_norm_is_not_called_a_kernel():
+    def define_operator(name):
+        norm = torch.nn.functional.batch_norm
+        return lambda x, gamma, beta, eps=1e-5: norm(x, None, None, gamma, beta, True, eps=eps)
+
+    text = text_of(define_operator)
+    assert "No operator of yours is called" in text and "autograd function" not in text

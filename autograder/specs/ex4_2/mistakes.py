@@ -168,14 +168,14 @@ def _own_eps(x, eps):
 MISTAKES = (
     Mistake(
         "x̂ saved",
-        "x̂ and 1/σ were computed in forward and saved. To autograd they are constants, so the first derivative "
-        "is right and the second misses every path through them. Save x, and compute them again in backward.",
+        "To autograd x̂ and 1/σ are constants: they were computed in forward and saved, or x was detached. The first "
+        "derivative is right, and the second misses every path through them. Save x, and compute them from it in backward.",
         variant(forward=classmethod(_x_hat_kept), backward=classmethod(_from_x_hat)),
     ),
     Mistake(
         "statistics saved",
-        "The mean and 1/σ were computed in forward and saved. To autograd they are constants, so the second derivative "
-        "misses the paths through them. Compute them again from x in backward.",
+        "To autograd the mean and 1/σ are constants: they were computed in forward and saved, or detached. The second "
+        "derivative misses the paths through them. Compute them from x in backward.",
         variant(forward=classmethod(_statistics_kept), backward=classmethod(_from_statistics)),
     ),
     Mistake(

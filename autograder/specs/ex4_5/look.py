@@ -38,7 +38,7 @@ SAYINGS = (
     ),
     (
         "incorrect number of gradients",
-        "The gradient has the wrong number of values: one for each argument of the operator, None for eps.",
+        "The gradient has the wrong number of values: return a tuple, one for each argument, None for eps.",
         "number of gradients",
     ),
     (

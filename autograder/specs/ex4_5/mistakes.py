@@ -149,8 +149,8 @@ MISTAKES = (
     ),
     Mistake(
         "no operator",
-        "There is no operator: an autograd function calls the kernel itself. The compiler then looks into it, and "
-        "cannot keep a kernel that it cannot read. Wrap the kernel with torch.library.custom_op.",
+        "There is no operator: the kernel is called directly, or something else computes in its place. The compiler cannot "
+        "keep a kernel that it cannot read. Wrap the kernel with torch.library.custom_op.",
         (_no_operator,),
     ),
     Mistake(
@@ -242,7 +242,8 @@ MISTAKES = (
     ),
     Mistake(
         "three gradients",
-        "The gradient has three values. The operator has four arguments, and each gets one: None for eps.",
+        "The gradient has not four values; a list counts as one. The operator has four arguments, and each gets "
+        "one: return a tuple, with None for eps.",
         gradients(lambda grads, dy, ctx: tuple(grads)),
     ),
     Mistake(
