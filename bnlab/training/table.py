@@ -30,7 +30,7 @@ class Table:
         head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in self.header)
         body = "".join(
             f'<tr><th scope="row">{escape(first)}</th>'
-            + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+            + "".join(f"<td>{_small_range(cell)}</td>" for cell in cells)
             + "</tr>"
             for first, *cells in self.rows
         )
@@ -40,6 +40,12 @@ class Table:
         """Writes a CSV file."""
         with open(path, "w", newline="", encoding="utf8") as file:
             csv.writer(file).writerows([self.header, *self.rows])
+
+
+def _small_range(cell: str) -> str:
+    """The part in brackets in small print, so that five columns fit a phone."""
+    value, bracket, rest = escape(cell).partition(" (")
+    return f"{value} <small>({rest}</small>" if bracket else value
 
 
 def spread_of(values: Sequence[float]) -> str:

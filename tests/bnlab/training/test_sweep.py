@@ -105,6 +105,11 @@ def test_the_table(tmp_path, capsys):
         assert list(csv.reader(file)) == [list(table.header), *map(list, table.rows)]
 
 
+def test_the_range_is_in_small_print():
+    html = Table(["lr", "BN"], [["0.1", "0.9 (0.8–1.0)"], ["1", "<0.5"]])._repr_html_()
+    assert "<td>0.9 <small>(0.8–1.0)</small></td>" in html and "<td>&lt;0.5</td>" in html
+
+
 def test_the_spread():
     assert spread_of([0.5, 0.25, 0.75]) == "0.500 (0.250–0.750)" and spread_of([0.5]) == "0.500"
     assert repr(Table(["a", "b"], [["x", "1"], ["long", "2"]])) == "a     b\nx     1\nlong  2"
