@@ -1,13 +1,10 @@
-"""The book's own Sphinx extension: questions, exercises, a lean page, a cache that notices code changes."""
+"""The book's own Sphinx extension: questions, exercises, a lean and quiet page, a cache that notices code changes."""
 
-import os
-
-from bnbook import cache, exercise, lean, question
+from bnbook import cache, exercise, lean, question, quiet
 
 
 def setup(app):
-    for part in (question, exercise, lean, cache):
+    for part in (question, exercise, lean, quiet, cache):
         part.setup(app)
-    os.environ["TQDM_DISABLE"] = "1"  # the kernels inherit it: a page wants no progress bars
     app.add_css_file("book.css")
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}

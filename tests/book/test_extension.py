@@ -1,6 +1,7 @@
 """The book's own directives and its execution cache, on a small book of their own."""
 
 import io
+import os
 import sys
 from pathlib import Path
 
@@ -115,3 +116,21 @@ def test_a_changed_package_empties_the_execution_cache(tmp_path):
     assert cache.outdated(app, env, (), (), ()) == [] and stored.exists()
     module.write_text("one = 2")
     assert cache.outdated(app, env, (), (), ()) == ["index"] and not stored.exists()
+
+
+@pytest.mark.parametrize("before", [None, "0"])
+def test_a_build_hides_progress_bars_and_then_leaves_the_setting_as_it_was(
+    build, monkeypatch, before
+):
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    if before is not None:
+        monkeypatch.setenv("TQDM_DISABLE", before)
+    seen = []
+
+    def fingerprint(root):  # called in the middle of a build
+        seen.append(os.environ["TQDM_DISABLE"])
+        return "now"
+
+    monkeypatch.setattr(cache, "fingerprint", fingerprint)
+    build(QUIZ)
+    assert seen == ["1"] and os.environ.get("TQDM_DISABLE") == before
