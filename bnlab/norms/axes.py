@@ -58,6 +58,16 @@ def per_channel(parameter: torch.Tensor, ndim: int) -> torch.Tensor:
     return parameter.reshape(-1, *[1] * (ndim - 2))
 
 
+def other_axes(x: torch.Tensor) -> tuple[int, ...]:
+    """Every axis of x: (N, C, *spatial) but the channel axis: those of batch norm's statistics."""
+    return (0, *range(2, x.ndim))
+
+
+def wide(x: torch.Tensor) -> torch.Tensor:
+    """float16 and bfloat16 as float32; float32 and float64 as they are."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 def group_norm(
     x: torch.Tensor,
     groups: int,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from bnlab.norms.axes import per_channel
+from bnlab.norms.axes import other_axes, per_channel, wide
 
 
 def statistics(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -24,8 +24,7 @@ def statistics(x: Tensor) -> tuple[Tensor, Tensor]:
 
     Source: Ioffe & Szegedy, "Batch Normalization", ICML 2015, Algorithm 1.
     """
-    others = [axis for axis in range(x.ndim) if axis != 1]
-    var, mean = torch.var_mean(_wide(x), others, correction=0)
+    var, mean = torch.var_mean(wide(x), other_axes(x), correction=0)
     return mean, var
 
 
@@ -49,8 +48,8 @@ def normalize_with(
         y like x. Half-precision numbers are rounded once, at the end.
     """
     # Centred first: the folded form a·x + b loses digits where the mean is large.
-    y = _wide(x) - per_channel(_wide(mean), x.ndim)
-    y = y * per_channel(torch.rsqrt(_wide(var) + eps), x.ndim)
+    y = wide(x) - per_channel(wide(mean), x.ndim)
+    y = y * per_channel(torch.rsqrt(wide(var) + eps), x.ndim)
     if weight is not None:
         y = y * per_channel(weight, x.ndim)
     if bias is not None:
@@ -205,8 +204,3 @@ class BatchNorm(nn.Module):
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
             f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
         )
-
-
-def _wide(t: Tensor) -> Tensor:
-    """float16 and bfloat16 as float32; float32 and float64 as they are."""
-    return t.to(torch.promote_types(t.dtype, torch.float32))

@@ -7,6 +7,8 @@ import math
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from bnlab.norms.axes import other_axes
+
 
 def share(samples: int, prior: float) -> float:
     """Weight α of a batch of n samples against running statistics that count as `prior` samples.
@@ -80,7 +82,7 @@ class BlendedBatchNorm(_BatchNorm):
                 "Expected more than 1 value per channel when training with prior = 0, got input "
                 f"of shape {tuple(x.shape)}. A prior above 0 makes a batch of one possible."
             )
-        var, mean = torch.var_mean(x, (0, *range(2, x.ndim)), correction=0)
+        var, mean = torch.var_mean(x, other_axes(x), correction=0)
         alpha = 0.0 if math.isinf(self.prior) else share(len(x), self.prior)
         if not self.training and self.chance:
             seen = surprise(mean, self.running_mean, self.running_var, values)

@@ -10,10 +10,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from bnlab.norms.axes import other_axes, per_channel
+
 
 def statistics(x: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and biased variance of each channel, over every other axis."""
-    var, mean = torch.var_mean(x, dim=_others(x), correction=0)
+    var, mean = torch.var_mean(x, dim=other_axes(x), correction=0)
     return mean, var
 
 
@@ -39,7 +41,7 @@ def backward(
         needs_dx: if not, dx is None. The two sums are computed in any case.
     """
     x_hat = (x - _channel(mean, x)) * _channel(inv_std, x)
-    dgamma, dbeta = (dy * x_hat).sum(_others(x)), dy.sum(_others(x))
+    dgamma, dbeta = (dy * x_hat).sum(other_axes(x)), dy.sum(other_axes(x))
     if not needs_dx:
         return None, dgamma, dbeta
     if training:
@@ -66,10 +68,6 @@ def check_values_per_channel(x: Tensor) -> None:
         )
 
 
-def _others(x: Tensor) -> tuple[int, ...]:
-    return (0, *range(2, x.ndim))
-
-
 def _channel(v: Tensor, x: Tensor) -> Tensor:
     """(C,) as (C, 1, …), which broadcasts against x."""
-    return v.reshape(-1, *[1] * (x.ndim - 2))
+    return per_channel(v, x.ndim)

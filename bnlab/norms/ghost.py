@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from bnlab.norms.axes import other_axes
+
 
 class GhostBatchNorm(_BatchNorm):
     """Batch norm of x: (N, C) or (N, C, *spatial) with the statistics of about `group` samples.
@@ -82,7 +84,7 @@ class GhostBatchNorm(_BatchNorm):
         weight = self.momentum
         if weight is None:  # the plain average over all batches
             weight = 1 / float(self.num_batches_tracked)
-        self.running_mean.lerp_(x.mean((0, *range(2, x.ndim))), weight)
+        self.running_mean.lerp_(x.mean(other_axes(x)), weight)
         values = x.numel() // x.shape[1]
         self.running_var.lerp_(squares / (values - groups), weight)
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from bnlab.norms.axes import per_channel
+from bnlab.norms.axes import other_axes, per_channel, wide
 
 
 class InPlaceActivated(torch.autograd.Function):
@@ -30,7 +30,7 @@ class InPlaceActivated(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, gamma, beta, mean, var, slope, eps, training):
         inv_std = torch.rsqrt(var + eps)
-        centred = _wide(x) - per_channel(mean, x.ndim)
+        centred = wide(x) - per_channel(mean, x.ndim)
         y = per_channel(gamma * inv_std, x.ndim) * centred
         z = F.leaky_relu(y + per_channel(beta, x.ndim), slope).to(x.dtype)
         ctx.save_for_backward(z, inv_std, gamma, beta)
@@ -42,8 +42,8 @@ class InPlaceActivated(torch.autograd.Function):
     def backward(ctx, dz):
         z, *numbers = ctx.saved_tensors
         inv_std, gamma, beta = (per_channel(v, z.ndim) for v in numbers)
-        m, axes, dtype = z.numel() // gamma.numel(), _others(z), dz.dtype
-        z, dz = _wide(z), _wide(dz)
+        m, axes, dtype = z.numel() // gamma.numel(), other_axes(z), dz.dtype
+        z, dz = wide(z), wide(dz)
 
         above = z > 0  # the slope is positive, so y has the sign of z
         y = torch.where(above, z, z / ctx.slope)
@@ -124,7 +124,7 @@ class InPlaceBatchNorm(nn.Module):
                 f"x of shape {tuple(x.shape)} has one value per channel, and no variance. Use a "
                 "larger batch or eval()."
             )
-        var, mean = torch.var_mean(_wide(x), _others(x), correction=0)
+        var, mean = torch.var_mean(wide(x), other_axes(x), correction=0)
         self.num_batches_tracked += 1
         share = 1 / self.num_batches_tracked.item() if self.momentum is None else self.momentum
         self.running_mean += share * (mean - self.running_mean)
@@ -133,11 +133,3 @@ class InPlaceBatchNorm(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, slope={self.slope}"
-
-
-def _wide(x: Tensor) -> Tensor:
-    return x.to(torch.promote_types(x.dtype, torch.float32))
-
-
-def _others(x: Tensor) -> list[int]:
-    return [axis for axis in range(x.ndim) if axis != 1]

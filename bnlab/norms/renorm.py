@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from bnlab.norms.axes import other_axes
+
 
 def correction(
     batch_mean: torch.Tensor,
@@ -117,7 +119,7 @@ class BatchRenorm(nn.Module):
             # Batch norm's x̂, with its gradient through the statistics of the batch.
             x_hat = F.batch_norm(x, None, None, training=True, eps=self.eps)
             with torch.no_grad():
-                var, batch_mean = torch.var_mean(x, (0, *range(2, x.ndim)), correction=0)
+                var, batch_mean = torch.var_mean(x, other_axes(x), correction=0)
                 batch_std = (var + self.eps).sqrt()
             r, d = self.correction(batch_mean, batch_std)
             x_hat = x_hat * r.view(shape) + d.view(shape)
