@@ -9,10 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from autograder.spec import AnswerError, Case, Exercise, attribute, condition_number
-from autograder.specs.ex5_3.answers import RIGHT_WAYS
-from autograder.specs.ex5_3.mistakes import MISTAKES
-from autograder.specs.ex5_3.module import (
+from autograder.normalisers import (
     loaded,
     made,
     run,
@@ -20,6 +17,9 @@ from autograder.specs.ex5_3.module import (
     same_form,
     state_of,
 )
+from autograder.spec import AnswerError, Case, Exercise, attribute, condition_number
+from autograder.specs.ex5_3.answers import RIGHT_WAYS
+from autograder.specs.ex5_3.mistakes import MISTAKES
 
 BUFFERS = ("running_mean", "running_std")
 STATE = ("weight", "bias", *BUFFERS)

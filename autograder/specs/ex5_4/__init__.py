@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from autograder.spec import Case, Exercise, condition_number
-from autograder.specs.ex5_3.module import (
+from autograder.normalisers import (
     loaded,
     made,
     run,
@@ -18,6 +17,7 @@ from autograder.specs.ex5_3.module import (
     same_form,
     state_of,
 )
+from autograder.spec import Case, Exercise, condition_number
 from autograder.specs.ex5_4.answers import RIGHT_WAYS
 from autograder.specs.ex5_4.mistakes import MISTAKES
 

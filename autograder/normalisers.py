@@ -1,4 +1,4 @@
-"""Runs a learner's normaliser, and says what form of it is missing. Exercises 5.3 and 5.4."""
+"""Runs a learner's normaliser, a module with running statistics, and says what form of it is missing."""
 
 from __future__ import annotations
 
