@@ -20,7 +20,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from autograder import regions
 from autograder.registry import exercise
-from autograder.source import ROOT, cell_role, read, sources
+from autograder.source import ROOT, WRITE_UP, cell_role, read, sources
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +55,9 @@ def source_notebook(path: Path) -> NotebookNode:
             cells.append(_code(cell.source, f"ex{id}-answer", solution=True))
         elif role == "explanation":  # here, so that cells to try the answer come before it
             cells.append(_check_cell(id))
+        elif role == WRITE_UP:
+            points = float(cell.metadata["points"])
+            cells.append(_written_by_hand(cell.source, points))
         elif role == "plain" and cell.cell_type == "code":
             cells.append(_code(cell.source, f"cell-{number}"))
         elif role == "plain":
@@ -68,15 +71,24 @@ def _markdown(source: str, id: str) -> NotebookNode:
 
 def _code(source: str, id: str, **nbgrader) -> NotebookNode:
     cell = new_code_cell(source, id=_safe(id))
-    if nbgrader:
-        cell.metadata["nbgrader"] = {
-            "grade": False,
-            "grade_id": _safe(id),
-            "locked": False,
-            "schema_version": 3,
-            "solution": False,
-            "task": False,
-        } | nbgrader
+    return _marked(cell, **nbgrader) if nbgrader else cell
+
+
+def _written_by_hand(source: str, points: float) -> NotebookNode:
+    """nbgrader's manually graded answer: the learner's own text, marked by a person."""
+    cell = new_markdown_cell(source, id=WRITE_UP)
+    return _marked(cell, grade=True, solution=True, points=points)
+
+
+def _marked(cell: NotebookNode, **nbgrader) -> NotebookNode:
+    cell.metadata["nbgrader"] = {
+        "grade": False,
+        "grade_id": cell.id,
+        "locked": False,
+        "schema_version": 3,
+        "solution": False,
+        "task": False,
+    } | nbgrader
     return cell
 
 

@@ -9,6 +9,7 @@ A source is a MyST notebook. Tags on its cells say what each one is:
 | `template`     | markdown | second help, folded away                            |
 | `answer`       | code     | the learner's cell, with solution regions (`regions`) |
 | `explanation`  | markdown | goes with the worked solution, in the book only      |
+| `write-up`     | markdown | what a person marks, out of the `points` in the cell's metadata |
 
 Cells without one of these tags are kept as they are. The check is put where the explanation
 stands, so that cells in which learners try their answer come before it.
@@ -26,6 +27,7 @@ from autograder import regions
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("hint", "template", "answer", "explanation")
+WRITE_UP = "write-up"
 
 
 class SourceError(ValueError):
@@ -68,7 +70,7 @@ def cell_role(cell: NotebookNode) -> tuple[str, str]:
     for tag in tags:
         if tag.startswith("exercise-"):
             return "task", tag.removeprefix("exercise-")
-        if tag in PARTS:
+        if tag in (*PARTS, WRITE_UP):
             return tag, ""
     return "plain", ""
 
@@ -77,7 +79,8 @@ def read(path: Path) -> tuple[NotebookNode, list[Written]]:
     """The notebook of a source and the exercises in it.
 
     Raises:
-        SourceError: a part stands before any task, twice, or is missing.
+        SourceError: a part stands before any task, twice, or is missing; a write-up that is
+            no Markdown, has no points, or is the second.
     """
     notebook = jupytext.read(path, fmt="md:myst")
     written: list[Written] = []
@@ -85,7 +88,7 @@ def read(path: Path) -> tuple[NotebookNode, list[Written]]:
         role, id = cell_role(cell)
         if role == "task":
             written.append(Written(id, path.stem, cell.source))
-        elif role != "plain":
+        elif role in PARTS:
             if not written:
                 raise SourceError(f"{path}: a {role} cell stands before the first exercise-… cell.")
             if written[-1].parts[role]:
@@ -93,6 +96,11 @@ def read(path: Path) -> tuple[NotebookNode, list[Written]]:
             if role == "explanation" and not written[-1].parts["answer"]:
                 raise SourceError(f"{path}: explanation of {written[-1].id} before its answer.")
             written[-1].parts[role] = cell.source
+    write_ups = [cell for cell in notebook.cells if cell_role(cell)[0] == WRITE_UP]
+    if len(write_ups) > 1 or not all(map(_can_be_marked, write_ups)):
+        raise SourceError(
+            f'{path}: a notebook has one write-up at most: +++ {{"tags": ["write-up"], "points": 8}}.'
+        )
     for exercise in written:
         missing = [part for part in PARTS if not exercise.parts[part]]
         if missing:
@@ -102,6 +110,10 @@ def read(path: Path) -> tuple[NotebookNode, list[Written]]:
                 f"{path}: the answer of exercise {exercise.id} has no {regions.BEGIN} … {regions.END}."
             )
     return notebook, written
+
+
+def _can_be_marked(cell: NotebookNode) -> bool:
+    return cell.cell_type == "markdown" and float(cell.metadata.get("points", 0)) > 0
 
 
 def written_exercises(root: Path = ROOT) -> dict[str, Written]:

@@ -18,19 +18,21 @@ from autograder.registry import exercise
 from autograder.source import ROOT, sources, written_exercises
 from bnbook.question import details, summary
 
-FOLDERS = {
-    "1": "1-math",
-    "2": "2-numpy",
-    "3": "3-cuda",
-    "4": "4-pytorch",
-    "5": "5-alternatives",
-}
+# The page that shows the exercises of a part. Parts 7 to 10 are the tracks of the capstone.
+PAGES = {
+    "1": "1-math/exercises",
+    "2": "2-numpy/exercises",
+    "3": "3-cuda/exercises",
+    "4": "4-pytorch/exercises",
+    "5": "5-alternatives/exercises",
+    "6": "6-production/exercises",
+} | dict.fromkeys(("7", "8", "9", "10"), "6-production/capstone-tracks")
 FOLDED = {"hint": "Hint: the idea", "template": "Hint: a template"}
 
 
 def page(id: str) -> str:
-    """The document that shows the exercises of a part, by their notebook's stem."""
-    return f"chapters/{FOLDERS[id.split('.')[0]]}/exercises"
+    """The document that shows an exercise."""
+    return f"chapters/{PAGES[id.split('.')[0]]}"
 
 
 def anchor(id: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nbformat import NotebookNode
 from nbgrader import preprocessors
+from nbgrader.utils import is_solution
 
 from autograder.regions import has_region, stub
 
@@ -12,7 +13,9 @@ class ClearSolutions(preprocessors.ClearSolutions):
     """nbgrader's step of this name; its stub is always Python's."""
 
     def _replace_solution_region(self, cell: NotebookNode, language: str) -> bool:
-        if cell.cell_type != "code" or not has_region(cell.source):
+        if cell.cell_type == "markdown":
+            return is_solution(cell)  # a write-up, released as it stands
+        if not has_region(cell.source):
             return False
         cell.source = stub(cell.source)
         return True

@@ -9,8 +9,9 @@ from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.plugins import ExportPlugin
 
-from autograder.classroom.names import exercise_of, in_order
+from autograder.classroom.names import in_order, item_of
 from autograder.classroom.outcome import Outcome, outcome
+from autograder.source import WRITE_UP
 
 # In the order of nbgrader's own export, so that scripts made for that read this one too.
 COLUMNS = (
@@ -36,15 +37,15 @@ class MarksCsv(ExportPlugin):
         coursedir = getattr(self.parent, "coursedir", None) or CourseDirectory(parent=self)
         names = [str(name) for name in self.assignment]
         students = [str(name) for name in self.student]
-        rows, exercises = [], set()
+        rows, items = [], set()
         for assignment in gradebook.assignments:
             if names and assignment.name not in names:
                 continue
-            exercises |= {exercise_of(c.name) for n in assignment.notebooks for c in n.grade_cells}
+            items |= {item_of(c.name) for n in assignment.notebooks for c in n.grade_cells}
             for student in gradebook.students:
                 if not students or student.id in students:
                     rows.append(_row(gradebook, coursedir, assignment, student))
-        header = [*COLUMNS, *sorted(exercises - {""}, key=in_order), REMARK]
+        header = [*COLUMNS, *sorted(items - {""}, key=in_order), REMARK]
         destination = Path(self.to or "grades.csv")
         with destination.open("w", newline="", encoding="utf8") as file:
             writer = csv.DictWriter(file, header, restval="")
@@ -60,7 +61,7 @@ def graded_notebook(coursedir: CourseDirectory, assignment: str, student: str) -
 
 
 def marks(gradebook: Gradebook, assignment: str, student: str) -> dict[str, float]:
-    """Points by exercise, an instructor's own mark in front of the grader's.
+    """Points by exercise and for the write-up, an instructor's own mark in front of the grader's.
 
     Raises:
         MissingEntry: nothing was handed in.
@@ -68,10 +69,24 @@ def marks(gradebook: Gradebook, assignment: str, student: str) -> dict[str, floa
     found = {}
     for notebook in gradebook.find_submission(assignment, student).notebooks:
         for grade in notebook.grades:
-            id = exercise_of(grade.name)
-            if id and (grade.auto_score is not None or grade.manual_score is not None):
-                found[id] = grade.score
+            item = item_of(grade.name)
+            if item and (grade.auto_score is not None or grade.manual_score is not None):
+                found[item] = grade.score
     return dict(sorted(found.items(), key=lambda item: in_order(item[0])))
+
+
+def happened(book: Gradebook, coursedir: CourseDirectory, assignment: str, student: str) -> Outcome:
+    """What happened to a submission, and whether its write-up waits for a mark.
+
+    Raises:
+        MissingEntry: nothing was handed in.
+    """
+    what = outcome(graded_notebook(coursedir, assignment, student))
+    notebooks = book.find_submission(assignment, student).notebooks
+    grades = [g for n in notebooks for g in n.grades if item_of(g.name) == WRITE_UP]
+    if what.graded and any(g.auto_score is None and g.manual_score is None for g in grades):
+        return Outcome(True, f"{what.words}; the write-up waits for your mark")
+    return what
 
 
 def _row(gradebook, coursedir, assignment, student) -> dict[str, object]:
@@ -89,7 +104,7 @@ def _row(gradebook, coursedir, assignment, student) -> dict[str, object]:
     except MissingEntry:
         return row | {REMARK: "nothing handed in"}
     found = marks(gradebook, assignment.name, student.id)
-    what: Outcome = outcome(graded_notebook(coursedir, assignment.name, student.id))
+    what = happened(gradebook, coursedir, assignment.name, student.id)
     row |= {"timestamp": submission.timestamp or "", REMARK: what.words}
     if found:
         penalty = submission.late_submission_penalty or 0.0

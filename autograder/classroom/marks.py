@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from nbformat import NotebookNode
 from nbgrader.preprocessors import SaveAutoGrades
+from nbgrader.utils import is_solution
 
 from autograder.classroom.names import NOTES, exercise_of, name_of
 from autograder.front import MARKS_TYPE
@@ -50,7 +51,7 @@ def could_not_be_graded(notebook: NotebookNode, cell: NotebookNode) -> str:
 class SaveEarnedMarks(SaveAutoGrades):
     """nbgrader's SaveAutoGrades with the rule above.
 
-    What could not be graded gets no mark and is flagged for the instructor.
+    What could not be graded gets no mark and is flagged for the instructor; so is a write-up.
     """
 
     def preprocess(self, nb, resources):
@@ -62,6 +63,8 @@ class SaveEarnedMarks(SaveAutoGrades):
             name_of(cell), self.notebook_id, self.assignment_id, self.student_id
         )
         missing = could_not_be_graded(self._notebook, cell)
+        if is_solution(cell) and not missing:
+            return super()._add_score(cell, resources)  # a write-up: nothing written, or a person's
         grade.auto_score = None if missing else float(facts_of(cell).get("points", 0))
         grade.needs_manual_grade = bool(missing) or grade.manual_score is not None
         self.gradebook.db.commit()

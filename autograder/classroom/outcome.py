@@ -7,9 +7,11 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
+from nbgrader.utils import compute_checksum
 
 from autograder.classroom.marks import could_not_be_graded, facts_of
 from autograder.classroom.names import NOTES, exercise_of, in_order, name_of
+from autograder.source import WRITE_UP
 
 NOT_WRITTEN = "not written"
 _SYNTAX = ("SyntaxError", "IndentationError", "TabError")
@@ -89,6 +91,10 @@ def describe(notebook: NotebookNode) -> Outcome:
         said[id] = [words for words in [_answer(answers.get(id)), _check(checks[id])] if words]
         if len(said[id]) > 1 and said[id][1] == _CHECK["NameError"]:
             del said[id][1]  # it follows from the first
+    for cell in notebook.cells:
+        if name_of(cell) == WRITE_UP:
+            same = compute_checksum(cell) == cell.metadata.nbgrader.checksum
+            said[WRITE_UP] = [NOT_WRITTEN] if same else []
     start = []
     if all(words == [NOT_WRITTEN] for words in said.values()):
         start, said = ["blank"], {}

@@ -11,11 +11,12 @@ import re
 from dataclasses import dataclass
 
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from autograder.classroom.names import NOTES, cell_name, exercise_of, in_order, name_of
+from autograder.classroom.names import NOTES, cell_name, in_order, item_of, name_of
+from autograder.source import WRITE_UP
 
 _A_CHECK = re.compile(r"""\s*check\(\s*["'](\d+\.\d+)["']""")
 _HIDDEN = re.compile(r"\n?### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS", re.DOTALL)
@@ -23,7 +24,10 @@ _HIDDEN = re.compile(r"\n?### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS", re.DOT
 
 @dataclass(frozen=True)
 class Known:
-    """A cell as the instructor released it; `points` is None for an answer."""
+    """A cell as the instructor released it; `points` is None for an answer.
+
+    A cell with points is a check, or the write-up, which is the learner's and has points.
+    """
 
     name: str
     source: str
@@ -31,25 +35,35 @@ class Known:
     points: float | None
 
     @property
+    def is_write_up(self) -> bool:
+        return self.name == WRITE_UP
+
+    @property
     def is_check(self) -> bool:
-        return self.points is not None
+        return self.points is not None and not self.is_write_up
 
     @property
     def metadata(self) -> NotebookNode:
         """What the cell's metadata must be, whatever the learner's file says."""
         marks = {
-            "cell_type": "code",
+            "cell_type": "markdown" if self.is_write_up else "code",
             "checksum": self.checksum,
-            "grade": self.is_check,
+            "grade": self.points is not None,
             "grade_id": self.name,
             "locked": self.is_check,
             "schema_version": 3,
             "solution": not self.is_check,
             "task": False,
         }
-        if self.is_check:
+        if self.points is not None:
             marks["points"] = self.points
         return NotebookNode(nbgrader=NotebookNode(marks), deletable=False)
+
+    def filled(self, source: str, pictures: NotebookNode | None = None) -> NotebookNode:
+        """The cell with another text; a write-up keeps the pictures pasted into it."""
+        if not self.is_write_up:
+            return new_code_cell(source, metadata=self.metadata)
+        return new_markdown_cell(source, metadata=self.metadata, attachments=pictures or {})
 
 
 class Repair(NbGraderPreprocessor):
@@ -63,7 +77,7 @@ class Repair(NbGraderPreprocessor):
             known = {
                 cell.name: Known(cell.name, cell.source, cell.checksum, points.get(cell.name))
                 for cell in released.source_cells
-                if exercise_of(cell.name)
+                if item_of(cell.name)
             }
         nb.metadata.pop(NOTES, None)  # the learner's file has no say in this
         notes = {"repairs": repair(nb, known)}
@@ -91,12 +105,15 @@ def repair(notebook: NotebookNode, known: dict[str, Known]) -> list[list[str]]:
             cell.metadata.pop("nbgrader", None)
             continue
         if known[name].is_check and _changed(cell.source, known[name].source):
-            notes.append([exercise_of(name), "check cell was edited, the original was run"])
-        notebook.cells[place] = new_code_cell(cell.source, metadata=known[name].metadata)
-    missing = [name for name in known.keys() - set(chosen.values()) if known[name].is_check]
-    for name in sorted(missing, key=lambda n: in_order(exercise_of(n))):
-        _put_back(notebook, known[name])
-        notes.append([exercise_of(name), "check cell was deleted and put back"])
+            notes.append([item_of(name), "check cell was edited, the original was run"])
+        notebook.cells[place] = known[name].filled(cell.source, cell.get("attachments"))
+    missing = known.keys() - set(chosen.values())
+    for name in sorted(missing, key=lambda n: in_order(item_of(n))):
+        if known[name].is_check:
+            _put_back(notebook, known[name])
+            notes.append([item_of(name), "check cell was deleted and put back"])
+        elif known[name].is_write_up:
+            notebook.cells.append(known[name].filled(known[name].source))
     _number(notebook)
     return notes
 
@@ -130,15 +147,15 @@ def _changed(given: str, source: str) -> bool:
 
 def _put_back(notebook: NotebookNode, cell: Known) -> None:
     """Inserts a check before the next exercise, so that all helpers of its own come first."""
-    order = in_order(exercise_of(cell.name))
+    order = in_order(item_of(cell.name))
     place = len(notebook.cells)
     for later, other in enumerate(notebook.cells):
-        id = exercise_of(name_of(other))
-        if id and in_order(id) > order:
+        item = item_of(name_of(other))
+        if item and in_order(item) > order:
             place = later
             break
     text = f"# This cell was missing from the submission and was put back.\n{cell.source}"
-    notebook.cells.insert(place, new_code_cell(text, metadata=cell.metadata))
+    notebook.cells.insert(place, cell.filled(text))
 
 
 def _number(notebook: NotebookNode) -> None:

@@ -21,11 +21,10 @@ from traitlets.config import Config, PyFileConfigLoader
 from traitlets.log import get_logger
 
 from autograder.classroom import kernels
-from autograder.classroom.export import MarksCsv, graded_notebook, marks
+from autograder.classroom.export import MarksCsv, happened, marks
 from autograder.classroom.exporter import NoSeed
 from autograder.classroom.intake import LAYOUTS, Found, Handed, copy, find
-from autograder.classroom.names import exercise_of
-from autograder.classroom.outcome import outcome
+from autograder.classroom.names import item_of
 from autograder.classroom.table import Line
 from autograder.front import MissingSeed, secret_seed
 from autograder.release import source_notebook
@@ -179,7 +178,7 @@ class Term:
                 self._forget(book, handed)
                 return Line(student, assignment, {}, problem)
             points = marks(book, assignment, student)
-        what = outcome(graded_notebook(self.courses, assignment, student))
+            what = happened(book, self.courses, assignment, student)
         return Line(student, assignment, points if what.graded else {}, what.words)
 
     def _forget(self, book: Gradebook, handed: Handed) -> None:
@@ -200,7 +199,7 @@ class Term:
 
 def _points(book: Gradebook, assignment: str) -> dict[str, float]:
     cells = [cell for n in book.find_assignment(assignment).notebooks for cell in n.grade_cells]
-    return {exercise_of(cell.name): cell.max_score for cell in cells if exercise_of(cell.name)}
+    return {item_of(cell.name): cell.max_score for cell in cells if item_of(cell.name)}
 
 
 @contextmanager
