@@ -81,7 +81,7 @@ def raises_another(model):
     try:
         yield model
     except BaseException as error:
-        raise RuntimeError("in the block") from error
+        raise type(error)("in the block") from error
     finally:
         put_back(before)
 
