@@ -1,4 +1,5 @@
-"""Questions with an explanation for every answer: `predict` (before an experiment) and `quiz`.
+"""Questions with an explanation for every answer: `predict` (before an experiment) and `quiz`;
+and questions with one answer to reveal: `reveal`.
 
     :::{quiz} What does γ do?
     - [ ] It shifts the output.
@@ -94,6 +95,23 @@ class Predict(Question):
     label = "Predict first."
 
 
+class Reveal(SphinxDirective):
+    """A question in one's own words: the line is the question, the content its answer."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+    has_content = True
+
+    def run(self):
+        if not self.content:
+            raise self.error("reveal: the answer is missing.")
+        inline, messages = self.state.inline_text(self.arguments[0], self.lineno)
+        node = details(classes=["help", "reveal"])
+        node += summary("", "", *inline)
+        self.state.nested_parse(self.content, self.content_offset, node)
+        return [node, *messages]
+
+
 def visit_details(self, node):
     group = f' name="{node["group"]}"' if node.get("group") else ""
     self.body.append(f'<details class="{" ".join(node["classes"])}"{group}>')
@@ -121,3 +139,4 @@ def setup(app):
     app.add_node(summary, html=(visit_summary, depart_summary), **others)
     app.add_directive("predict", Predict)
     app.add_directive("quiz", Question)
+    app.add_directive("reveal", Reveal)

@@ -70,6 +70,18 @@ def test_a_quiz_is_native_html(build):
     assert not page.select("details script, .question script")
 
 
+def test_an_answer_is_revealed_on_demand(build):
+    soup, warnings = build("# Page\n\n:::{reveal} What is $2 + 2$?\nIt is *four*.\n:::\n")
+    box = soup.select_one("details.reveal")
+    assert "What is" in box.summary.text and "four" in box.text and not box.has_attr("open")
+    assert not warnings
+
+
+def test_a_question_without_an_answer_says_so(build):
+    _, warnings = build("# Page\n\n:::{reveal} What is 2?\n:::\n")
+    assert "the answer is missing" in warnings
+
+
 @pytest.mark.parametrize(
     "old, new, says",
     [
