@@ -21,20 +21,24 @@ LEAF = 5.9  # left side of the leaves
 LEAF_WIDE, LEAF_HIGH = 4.3, 1.15
 
 
-def tree(ax) -> None:
-    """Draws the questions on the left, "no" downwards, and "yes" to a norm on the right."""
-    for k, (question, norm, property, colour) in enumerate(BRANCHES):
+def tree(ax, branches=BRANCHES, rest=REST) -> None:
+    """Draws the questions on the left, "no" downwards, and "yes" to an answer on the right.
+
+    branches: a question, its answer, a line under the answer and a colour each. rest: the answer
+    where no question had a yes.
+    """
+    for k, (question, norm, property, colour) in enumerate(branches):
         y = -STEP * k
         _box(ax, 0, y, WIDE, HIGH, INK)
         ax.text(WIDE / 2, y, question, ha="center", va="center", color=INK, fontsize=9)
         _arrow(ax, (WIDE, y), (LEAF, y))
         ax.text((WIDE + LEAF) / 2, y + 0.12, "yes", ha="center", color=INK, fontsize=9)
         _leaf(ax, y, norm, property, colour)
-        if k + 1 < len(BRANCHES):
+        if k + 1 < len(branches):
             _arrow(ax, (WIDE / 2, y - HIGH / 2), (WIDE / 2, y - STEP + HIGH / 2))
         ax.text(WIDE / 2 + 0.15, y - STEP / 2, "no", va="center", color=INK, fontsize=9)
-    y = -STEP * len(BRANCHES)
-    norm, property, colour = REST
+    y = -STEP * len(branches)
+    norm, property, colour = rest
     ax.plot((WIDE / 2, WIDE / 2), (y + STEP - HIGH / 2, y), color=INK, lw=1.2)
     _arrow(ax, (WIDE / 2, y), (LEAF, y))
     _leaf(ax, y, norm, property, colour)
