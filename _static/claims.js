@@ -25,6 +25,8 @@ addEventListener("DOMContentLoaded", () => {
       choice.value = [...choice.options].some(o => o.value === value) ? value : "";
     }
     show();
+    const row = rows.find(r => `#${r.id}` === location.hash);  // it may have been hidden until now
+    if (row || choices.some(c => c.value)) (row ?? form).scrollIntoView();
   };
   const write = () => {
     const wanted = new URLSearchParams(choices.filter(c => c.value).map(c => [c.name, c.value]));

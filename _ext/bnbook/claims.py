@@ -27,6 +27,10 @@ EVIDENCE = ("labels", "sources")
 ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 COLUMNS = ("Popular articles say", "Verdict", "In one sentence", "Evidence")
 
+# On a narrow screen rows become cards, which a browser takes for no table; the roles keep it one.
+ROLES = {"table": "table", "thead": "rowgroup", "tbody": "rowgroup", "tr": "row", "td": "cell"}
+HEADINGS = {"col": "columnheader", "row": "rowheader", "rowgroup": "rowheader"}
+
 logger = logging.getLogger(__name__)
 
 
@@ -98,7 +102,13 @@ class section_link(nodes.Inline, nodes.Element):
 
 
 def element(name, /, *children, **attributes):
-    """A `tag`; trailing underscores of attributes are dropped, others become hyphens."""
+    """A `tag`, with its role in a table.
+
+    Trailing underscores of attributes are dropped, others become hyphens.
+    """
+    role = ROLES.get(name) or HEADINGS.get(attributes.get("scope"))
+    if role:
+        attributes["role"] = role
     attributes = {k.rstrip("_").replace("_", "-"): v for k, v in attributes.items()}
     return tag("", "", *children, name=name, attributes=attributes)
 
@@ -146,7 +156,7 @@ class VerdictsDirective(ClaimsDirective):
 
 class TableDirective(ClaimsDirective):
     def render(self, claims):
-        table = element("table", head(*COLUMNS), class_="claims", role="table")
+        table = element("table", head(*COLUMNS), class_="claims")
         for topic, description in claims.topics.items():
             rows = [row for row in claims.rows if row["topic"] == topic]
             if rows:
@@ -154,8 +164,8 @@ class TableDirective(ClaimsDirective):
         return [form(claims), table]
 
     def group(self, topic, description, rows):
-        heading = element("th", *self.text(description), scope="rowgroup", colspan="4", role="cell")
-        body = element("tbody", element("tr", heading, role="row", class_="topic"), role="rowgroup")
+        heading = element("th", *self.text(description), scope="rowgroup", colspan="4")
+        body = element("tbody", element("tr", heading, class_="topic"))
         body["attributes"]["data-topic"] = topic
         for row in rows:
             cells = (
@@ -164,9 +174,9 @@ class TableDirective(ClaimsDirective):
                 self.text(row["truth"]),
                 self.evidence(row),
             )
-            line = element("tr", role="row", id=f"claim-{row['id']}", data_verdict=row["verdict"])
+            line = element("tr", id=f"claim-{row['id']}", data_verdict=row["verdict"])
             for name, cell in zip(("claim", "verdict", "truth", "evidence"), cells, strict=True):
-                line += element("td", *cell, role="cell", class_=name)
+                line += element("td", *cell, class_=name)
             body += line
         return body
 
@@ -190,8 +200,8 @@ def badge(verdict):
 
 
 def head(*columns):
-    cells = [element("th", nodes.Text(c), scope="col", role="columnheader") for c in columns]
-    return element("thead", element("tr", *cells, role="row"), role="rowgroup")
+    cells = [element("th", nodes.Text(c), scope="col") for c in columns]
+    return element("thead", element("tr", *cells))
 
 
 def form(claims):

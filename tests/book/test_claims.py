@@ -117,6 +117,19 @@ def test_trials_and_rows_belong_together():
     assert trials - evidence("labels") == set(), "a trial without a claim"
 
 
+def test_the_table_repeats_the_verdicts_of_the_trials():
+    pages = (ROOT / "chapters" / "6-production").glob("trials-*.md")
+    text = "".join(p.read_text(encoding="utf8") for p in pages)
+    found = {}
+    for label, trial in re.findall(r"^\((trial-[\w-]+)\)=\n(.*?)(?=^\(|\Z)", text, re.M | re.S):
+        said = re.search(
+            rf"\*\*Verdict: ({'|'.join(sorted(CLAIMS.verdicts, reverse=True))})", trial
+        )
+        found[label] = said and said[1]
+    rows = [(label, row["verdict"]) for row in CLAIMS.rows for label in row["evidence"].get("labels", []) if label in found]  # fmt: skip
+    assert [(label, v, found[label]) for label, v in rows if found[label] != v] == []
+
+
 def test_no_site_is_named_and_no_rumour_repeated():
     text = " ".join(row["claim"] + " " + row["truth"] for row in CLAIMS.rows).lower()
     sites = r"https?:|www\.|\.com|\.io|\.org|medium|towards|substack|kaggle|wikipedia|reddit|quora|youtube|linkedin"
