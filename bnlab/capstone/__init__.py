@@ -1,0 +1,1 @@
+"""What the capstone's studies on real data run on."""
