@@ -60,15 +60,23 @@ def to_onnx(model: nn.Module, path: str | Path, example: Tensor, optimise: bool 
     return write_onnx(model, path, example, optimise)
 
 
-def write_onnx(model: nn.Module, path: str | Path, example: Tensor, optimise: bool = True) -> Path:
-    """As `to_onnx`, in whatever mode the model is: for showing what that does."""
+def write_onnx(
+    model: nn.Module,
+    path: str | Path,
+    example: Tensor,
+    optimise: bool = True,
+    any_batch: bool = True,
+) -> Path:
+    """As `to_onnx`, in whatever mode the model is, and on request for the example's batch size
+    alone: for showing what these do."""
+    sizes = ({0: torch.export.Dim("batch")},) if any_batch else None
     with quiet():
         written = torch.onnx.export(
             model,
             (example,),
             input_names=["x"],
             output_names=["y"],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamic_shapes=sizes,
             dynamo=True,
             optimize=optimise,
             verbose=False,
