@@ -15,7 +15,7 @@ def test_a_field_holds_a_number_per_seed_and_reads_as_its_median():
     np.testing.assert_array_equal(found.values[1, 4], [140, 141, 145])
     lines = repr(found.table("row")).split("\n")
     assert lines[0].split() == ["row", "3", "4"]
-    assert lines[2].startswith("2") and "231.000 (230.000–235.000)" in lines[2]
+    assert lines[2].startswith("2") and "231.00 (230.00–235.00)" in lines[2]
 
 
 def test_a_table_writes_as_it_is_told():
