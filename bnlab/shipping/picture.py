@@ -53,5 +53,5 @@ def two_orders(ax) -> None:
         va="center",
         arrowprops=dict(arrowstyle="->", color=RED),
     )
-    ax.set(xlim=(-2.6, 6.7), ylim=(y - 1.3, 0.5))
+    ax.set(xlim=(-2.8, 6.8), ylim=(y - 1.45, 0.5))
     ax.set_axis_off()
