@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from bnlab.training import he_init, linear_layers
 
-STARTS = ("small", "sparse", "heavy tails", "signs", "positive", "equal")
+STARTS = ("small", "sparse", "heavy tails", "positive", "equal")
 
 
 @torch.no_grad()
@@ -21,7 +21,7 @@ def started(model: nn.Module, start: str, seed: int) -> nn.Module:
 
     Args:
         start: "small", normal with standard deviation 1e-4; "sparse", normal, nine of ten are
-            0; "heavy tails", Cauchy; "signs", ±1; "positive", uniform in 0…1; "equal", all 0.1.
+            0; "heavy tails", Cauchy; "positive", uniform in 0…1; "equal", all 0.1.
 
     Raises:
         ValueError: another start.
@@ -37,8 +37,6 @@ def started(model: nn.Module, start: str, seed: int) -> nn.Module:
             w.normal_(generator=rng).mul_(torch.rand(w.shape, generator=rng) < 0.1)
         elif start == "heavy tails":
             w.cauchy_(generator=rng)
-        elif start == "signs":
-            w.copy_(torch.randint(0, 2, w.shape, generator=rng) * 2 - 1)
         elif start == "positive":
             w.uniform_(generator=rng)
         else:
