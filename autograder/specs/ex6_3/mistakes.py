@@ -80,6 +80,19 @@ MISTAKES = (
         variant(modes=slips.all_in_training),
     ),
     Mistake(
+        "all but dropout in training mode",
+        "Dropout was switched off, and everything else was in training mode. Other layers have "
+        "modes, too: an instance norm with running statistics moved them. Start from `model.eval()` "
+        "and switch on only what is to be measured.",
+        variant(modes=slips.dropout_off_by_class),
+    ),
+    Mistake(
+        "layers without statistics not left out",
+        "A batch norm with `track_running_stats=False` has no running statistics: its buffers are "
+        "None. Leave it out, or call `reset_running_stats()`, which knows.",
+        variant(wanted=slips.every_one, reset=slips.zeroed),
+    ),
+    Mistake(
         "no layer in training mode",
         "The statistics are 0 and 1: they were reset, and no batch came in. In eval mode a batch "
         "norm reads its running statistics and never moves them.",

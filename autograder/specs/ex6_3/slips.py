@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import swa_utils
 
@@ -35,6 +36,23 @@ def all_in_training(self, model, layers, keep):
     for name, module in model.named_modules():
         if name in keep:
             module.eval()
+
+
+def dropout_off_by_class(self, model, layers, keep):
+    model.train()
+    for name, module in model.named_modules():
+        if name in keep or isinstance(module, nn.Dropout):
+            module.eval()
+
+
+def zeroed(self, layer):
+    layer.running_mean.zero_()
+    layer.running_var.fill_(1)
+    layer.num_batches_tracked.zero_()
+
+
+def every_one(self, layer):
+    return True
 
 
 def kept_in_training(self, model, layers, keep):
