@@ -28,7 +28,56 @@ def _std_of_variance(self, s, v, m):
     return np.abs(np.sqrt(s / v) - 1) / self.error_of_var(m)
 
 
+def _higher(self, scores, rate):
+    n = len(scores)
+    level = min(1, math.ceil((n + 1) * (1 - rate)) / n)
+    return np.quantile(scores, level, method="higher")
+
+
+def _maps_averaged(self, x):
+    return x.reshape(*x.shape[:2], -1).mean(2).T
+
+
+def _own_eps(self, running, batch, eps):
+    return running + 1e-5, batch + 1e-5
+
+
 MISTAKES = (
+    Mistake(
+        "maps averaged first",
+        "Each sample's map was averaged first, and the variance taken of these averages. The layer "
+        "knows the variance of all values: rows of N·H·W, not of N.",
+        variant(rows=_maps_averaged, count=lambda self, x: len(x)),
+    ),
+    Mistake(
+        "channels mixed",
+        "`x.reshape(-1, C)` mixes channels as soon as there are spatial axes: the channel axis is "
+        "not the last. Move it first.",
+        variant(rows=lambda self, x: x.reshape(-1, x.shape[1]).T),
+    ),
+    Mistake(
+        "eps of its own",
+        "eps is 10⁻⁵, whatever was passed. Use the argument.",
+        variant(variances=_own_eps),
+    ),
+    Mistake(
+        "mean and variance combined",
+        "Mean and variance of a channel are combined to the length of a vector. The score is the "
+        "largest of all 2C numbers.",
+        variant(together=lambda self, a, b: np.sqrt(a**2 + b**2).max()),
+    ),
+    Mistake(
+        "root mean square",
+        "The score is the root of the mean square. One broken channel among many sound ones is "
+        "diluted. Take the largest.",
+        variant(together=lambda self, a, b: np.sqrt(np.mean(np.concatenate([a, b]) ** 2))),
+    ),
+    Mistake(
+        "np.quantile with method higher",
+        "`np.quantile` counts places from 0 to n − 1: at the level k/n, method “higher” gives the "
+        "k + 1-st smallest. Sort, and take the k-th. And refuse where k > n.",
+        variant(threshold=_higher),
+    ),
     Mistake(
         "standard deviations, not standard errors",
         "The distance of the means is measured in standard deviations of single values. A mean of "
