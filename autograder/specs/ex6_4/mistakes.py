@@ -73,12 +73,6 @@ MISTAKES = (
         variant(together=lambda self, a, b: np.sqrt(np.mean(np.concatenate([a, b]) ** 2))),
     ),
     Mistake(
-        "np.quantile with method higher",
-        "`np.quantile` counts places from 0 to n − 1: at the level k/n, method “higher” gives the "
-        "k + 1-st smallest. Sort, and take the k-th. And refuse where k > n.",
-        variant(threshold=_higher),
-    ),
-    Mistake(
         "standard deviations, not standard errors",
         "The distance of the means is measured in standard deviations of single values. A mean of "
         "m values scatters √m times less: divide by √(v/m). Otherwise the same drift scores the "
@@ -265,5 +259,11 @@ MISTAKES = (
                 else Drift.threshold(self, scores, rate)
             )
         ),
+    ),
+    Mistake(
+        "np.quantile with method higher",
+        "`np.quantile` counts places from 0 to n − 1: at the level k/n, method “higher” gives the "
+        "k + 1-st smallest. Sort, and take the k-th. And refuse where k > n.",
+        variant(threshold=_higher),
     ),
 )
