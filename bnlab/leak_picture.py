@@ -1,0 +1,38 @@
+"""The picture of chapter 6.5: in training mode, every sample of a batch talks to every other."""
+
+from __future__ import annotations
+
+from matplotlib.patches import FancyBboxPatch
+
+from bnlab.figures import BLUE, INK, RED
+
+SIZE = 10  # points
+ROWS = ("yours", "a stranger's", "a stranger's")
+
+
+def draw_leak(ax) -> None:
+    """Draws three samples, the statistics that all of them feed, and the three answers.
+
+    Red is the way from a stranger's sample to your answer.
+    """
+    box = {"boxstyle": "round,pad=0.35", "fc": "none", "lw": 1.6}
+    middle = 1.0
+    ax.add_patch(
+        FancyBboxPatch((2.35, middle - 0.3), 1.3, 0.6, boxstyle="round", fc="none", ec=INK)
+    )
+    ax.text(3, middle, "μ, σ of\nthe batch", ha="center", va="center", size=SIZE, color=INK)
+    for k, whose in enumerate(ROWS):
+        y, own = 2.0 - k, k == 0
+        colour = BLUE if own else INK
+        text = {"ha": "center", "va": "center", "size": SIZE, "color": colour}
+        ax.text(0.55, y, whose + "\nsample", bbox=box | {"ec": colour}, **text)
+        ax.text(5.45, y, "answer", bbox=box | {"ec": colour}, **text)
+        leaks = k == 1
+        _arrow(ax, (1.3, y), (2.2, middle + 0.35 * (y - middle)), RED if leaks else INK)
+        _arrow(ax, (3.8, middle + 0.35 * (y - middle)), (4.85, y), RED if own else INK)
+    ax.set(xlim=(-0.4, 6.2), ylim=(-0.5, 2.5))
+    ax.set_axis_off()
+
+
+def _arrow(ax, start, end, colour) -> None:
+    ax.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": colour, "lw": 1.8})
