@@ -207,3 +207,24 @@ def test_modes_are_mixed_among_siblings(name):
         assert drawn[list(modules).index(ROOT)] == bool(seed % 2)
         if len(drawn) > 1:
             assert len(set(drawn)) == 2
+
+
+def test_modules_in_the_wrong_mode_are_named():
+    says = str(verdict_on(UNLISTED["inverted"]))
+    assert "in training mode: all modules; the block" in says
+    assert "In eval mode and not in training mode: `model`, `0`, `1`, `2`, `3`, `4`." in says
+
+
+def test_two_slips_are_not_taken_for_a_third():
+    """No `finally`, and train(mode): neither mistake leaves all modes like this."""
+
+    @contextmanager
+    def both(model):
+        before = modes(model)
+        model.eval()
+        yield model
+        for module, mode in before:
+            module.train(mode)
+
+    verdict = verdict_on(both)
+    assert not verdict.ok and verdict.mistakes == ()

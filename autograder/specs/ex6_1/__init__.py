@@ -18,12 +18,14 @@ from autograder.specs.ex6_1.models import (
     SHAPES,
     drawn_modes,
     made,
-    modes_of,
     named,
     set_modes,
+    wrong_modes,
+    wrong_when,
 )
 
 INSIDE, AFTER = "in the block", "after the block"
+INNER, AFTER_INNER = "in the inner block", "after the inner block"
 INSERTED = "training of the inserted layer after the block"
 LEFT = "what left the block (0: nothing, 1: the error raised in it)"
 
@@ -108,6 +110,7 @@ def _called(evaluating, net, body, modes, x):
         )
     set_modes(net, modes)
     outputs, raised, out = {}, ERRORS.get(body), None
+    asleep = dict.fromkeys(modules, False)
     try:
         with manager as given:
             if given is not net:
@@ -117,8 +120,9 @@ def _called(evaluating, net, body, modes, x):
                     kind="NotTheModel",
                     slip=type(given).__name__,
                 )
-            outputs |= modes_of(net, INSIDE) | _evaluated(net, torch.from_numpy(x), body)
-            outputs |= _switched(evaluating, net, body)
+            outputs |= wrong_modes(modules, asleep, INSIDE)
+            outputs |= _evaluated(net, torch.from_numpy(x), body)
+            outputs |= _switched(evaluating, net, body, modules)
             if raised:
                 out = raised("raised in the block")
                 raise out
@@ -126,8 +130,7 @@ def _called(evaluating, net, body, modes, x):
     except (Failed, Stop) as error:
         left = 1 if error is out else 2
     outputs[LEFT] = left
-    for name, module in modules.items():
-        outputs[f"{name}.training {AFTER}"] = int(module.training)
+    outputs |= wrong_modes(modules, dict(zip(modules, modes, strict=True)), AFTER)
     if body == "inserts":
         outputs[INSERTED] = int(net.left[0].training)
     outputs["gradients are recorded after the block"] = int(torch.is_grad_enabled())
@@ -159,8 +162,9 @@ def _evaluated(net, x, body):
     return outputs
 
 
-def _switched(evaluating, net, body):
+def _switched(evaluating, net, body, modules):
     """What some blocks do to the model's modes, and how these are afterwards."""
+    asleep = dict.fromkeys(modules, False)
     if body == "switches":
         net.train()
     elif body == "switches layers":
@@ -168,8 +172,8 @@ def _switched(evaluating, net, body):
             module.training = not module.training
     elif body in ("nested", "part"):
         with evaluating(net if body == "nested" else net.left):
-            outputs = modes_of(net, "in the inner block")
-        return outputs | modes_of(net, "after the inner block")
+            outputs = wrong_modes(modules, asleep, INNER)
+        return outputs | wrong_modes(modules, asleep, AFTER_INNER)
     elif body == "inserts":
         net.left.insert(0, nn.Identity())
     return {}
@@ -186,11 +190,9 @@ def _state(modules):
 
 def reference(model, body, modes, seed, x):
     net = made(model, seed)
-    names = list(named(net))
-    outputs = {f"{name}.training {INSIDE}": 0 for name in names}
+    outputs = {wrong_when(INSIDE): 0, wrong_when(AFTER): 0}
     if body in ("nested", "part"):
-        outputs |= {f"{name}.training in the inner block": 0 for name in names}
-        outputs |= {f"{name}.training after the inner block": 0 for name in names}
+        outputs |= {wrong_when(INNER): 0, wrong_when(AFTER_INNER): 0}
     leaf = torch.from_numpy(x).requires_grad_()
     y = net.eval()(leaf)
     outputs["y in the block"] = y.detach().numpy()
@@ -198,7 +200,6 @@ def reference(model, body, modes, seed, x):
     if body == "gradient":
         outputs["dx in the block"] = torch.autograd.grad((y * y).sum(), leaf)[0].numpy()
     outputs[LEFT] = int(body in ERRORS)
-    outputs |= {f"{n}.training {AFTER}": int(mode) for n, mode in zip(names, modes, strict=True)}
     if body == "inserts":
         outputs[INSERTED] = 1
     outputs["gradients are recorded after the block"] = 1
@@ -217,7 +218,7 @@ EXERCISE = Exercise(
     id="6.1",
     title="Every module its own mode",
     answers=("evaluating",),
-    shows="with evaluating(model) as m: …   # .training: 1 is training mode, 0 is eval mode",
+    shows="with evaluating(model) as m: …",
     minutes=20,
     difficulty="moderate",
     points=4,

@@ -123,6 +123,18 @@ def _leaves(model):
 
 
 @contextmanager
+def _frozen_by_eval(model):
+    frozen = [module for module in model.modules() if not module.training]
+    model.eval()
+    try:
+        yield model
+    finally:
+        model.train()
+        for module in frozen:
+            module.eval()
+
+
+@contextmanager
 def _by_place(model):
     modes = [module.training for module in model.modules()]
     model.eval()
@@ -154,6 +166,17 @@ def _by_name_strictly(model):
     finally:
         for name, module in model.named_modules():
             module.training = modes[name]
+
+
+@contextmanager
+def _looked_up(model):
+    modes = {name: module.training for name, module in model.named_modules()}
+    model.eval()
+    try:
+        yield model
+    finally:
+        for name, mode in modes.items():
+            model.get_submodule(name).training = mode
 
 
 @contextmanager
@@ -277,8 +300,8 @@ MISTAKES = (
     ),
     Mistake(
         "only the model's flag is noted",
-        "It ends with model.train(was_training), which gives the model's own mode to every module "
-        "in it. A batch norm that was in eval mode trains from now on.",
+        "The last word is model.train(mode) with the model's own mode, and that gives it to every "
+        "module of the model. A batch norm that was in eval mode trains from now on.",
         (_only_the_roots,),
     ),
     Mistake(
@@ -331,6 +354,12 @@ MISTAKES = (
         (_leaves,),
     ),
     Mistake(
+        "eval() for those that were in eval mode",
+        "It calls model.train() and then eval() of each module that was in eval mode. That reaches "
+        "the module's children too, and some of them trained. Set module.training = False.",
+        (_frozen_by_eval,),
+    ),
+    Mistake(
         "modes by position",
         "It keeps a list of modes and deals them out to model.modules() afterwards. After a layer "
         "was inserted in the block, each mode goes to the wrong module. Keep pairs of module and mode.",
@@ -349,16 +378,23 @@ MISTAKES = (
         (_by_name_strictly,),
     ),
     Mistake(
+        "gradients switched off as well",
+        "Gradients are switched off in the block. A saliency map or an attack needs gradients in "
+        "eval mode. Leave that to the caller.",
+        (_no_grad_too,),
+    ),
+    Mistake(
+        "modes by name, looked up in the model",
+        "It keeps the modes by name and looks for the modules by name afterwards. In an "
+        "nn.Sequential the name is the position: after a layer was inserted in the block, a name "
+        "belongs to another module or to none. Keep the modules themselves.",
+        (_looked_up,),
+    ),
+    Mistake(
         "no_grad in place of eval",
         "It switches gradients off and no mode. no_grad is about the graph. Batch norm still uses "
         "the batch and moves its statistics, and dropout still drops.",
         (_no_grad,),
-    ),
-    Mistake(
-        "gradients switched off as well",
-        "The modes are right, and gradients are switched off on top. A saliency map or an attack "
-        "needs gradients in eval mode. Leave that to the caller.",
-        (_no_grad_too,),
     ),
     Mistake(
         "only batch norm is switched",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import nn
+
+from autograder.spec import Measured
 
 
 class Held(nn.BatchNorm1d):
@@ -104,6 +106,22 @@ def set_modes(model: nn.Module, modes: Sequence[bool]) -> None:
         module.training = mode
 
 
-def modes_of(model: nn.Module, when: str) -> dict[str, int]:
-    """The modes as outputs: "left.0: training in the block", 1 or 0."""
-    return {f"{name}.training {when}": int(m.training) for name, m in named(model).items()}
+def wrong_modes(
+    modules: Mapping[str, nn.Module], expected: Mapping[str, bool], when: str
+) -> dict[str, Measured]:
+    """The modes as one output: how many are wrong, and in words which.
+
+    One output and not one a module: two answers do the same only if they agree in all of them.
+    """
+    wrong = {n: m.training for n, m in modules.items() if m.training != expected[n]}
+    parts = []
+    for mode, is_in, not_in in ((True, "training", "eval"), (False, "eval", "training")):
+        if names := ", ".join(f"`{name}`" for name, found in wrong.items() if found == mode):
+            parts.append(f"In {is_in} mode and not in {not_in} mode: {names}.")
+    says = f"Modules in the wrong mode {when}: {len(wrong)}. " + " ".join(parts)
+    return {wrong_when(when): Measured(len(wrong), says, " ".join(parts))}
+
+
+def wrong_when(when: str) -> str:
+    """The output's name."""
+    return f"modules in the wrong mode {when}"
