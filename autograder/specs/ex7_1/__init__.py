@@ -74,6 +74,7 @@ def _looked_at(model, arm, x):
     _registered(model, layers, arm)
     rows = [[c.in_channels, c.out_channels, c.stride[0], c.bias is not None] for c in convs]
     biases = [m.bias for m in (*convs, *heads) if m.bias is not None]
+    affine = [p for norm in norms for p in (norm.weight, norm.bias) if p is not None]
     with torch.no_grad():
         y_eval = model.eval()(x)
     return {
@@ -81,6 +82,8 @@ def _looked_at(model, arm, x):
         f"{arm}: features of the batch norms": np.array([n.num_features for n in norms], int),
         f"{arm}: weights at the start": _in_a_row([m.weight for m in (*convs, *heads)]),
         f"{arm}: biases at the start": _in_a_row(biases),
+        f"{arm}: γ and β at the start": _in_a_row(affine),
+        f"{arm}: numbers that train": sum(p.numel() for p in model.parameters() if p.requires_grad),
         f"{arm}: y in training mode": y,
         f"{arm}: y in eval mode": y_eval,
     }
@@ -141,15 +144,17 @@ def reference(seed, widths, strides, channels, x):
                 evaluate = (evaluate - 0.1 * mean) / torch.sqrt(running + 1e-5)
             train, evaluate = train.clamp(min=0), evaluate.clamp(min=0)
         rows = [[a, b, s, arm == "plain"] for a, b, s in zip(inputs, widths, strides, strict=True)]
+        biases = CLASSES + (sum(widths) if arm == "plain" else 0)
+        affine = [v for w in widths for v in [1.0] * w + [0.0] * w] if arm == "bn" else []
         outputs |= {
             f"{arm}: convolutions, each channels in, out, stride, bias": np.array(
                 rows, int
             ).ravel(),
             f"{arm}: features of the batch norms": np.array(widths if arm == "bn" else (), int),
             f"{arm}: weights at the start": torch.cat([w.flatten() for w in weights]).numpy(),
-            f"{arm}: biases at the start": np.zeros(
-                CLASSES + (sum(widths) if arm == "plain" else 0)
-            ),
+            f"{arm}: biases at the start": np.zeros(biases),
+            f"{arm}: γ and β at the start": np.array(affine),
+            f"{arm}: numbers that train": sum(w.numel() for w in weights) + biases + len(affine),
             f"{arm}: y in training mode": (train.mean((2, 3)) @ weights[-1].T).numpy(),
             f"{arm}: y in eval mode": (evaluate.mean((2, 3)) @ weights[-1].T).numpy(),
         }

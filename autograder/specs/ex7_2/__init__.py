@@ -66,6 +66,8 @@ def call(fit, model, rate, epochs, seed, channels, **arrays):
     finally:
         torch.set_rng_state(before)
     loss, norms, valid, diverged = (entry(record, key, "The record") for key in RECORD)
+    if isinstance(diverged, torch.Tensor) and diverged.dtype == torch.bool:
+        diverged = diverged.any().item()
     if not isinstance(diverged, (bool, np.bool_)):
         raise AnswerError(f"`record['diverged']` is {describe(diverged)}; expected True or False.")
     outputs = dict(loss=_row(loss, "loss"), norms=_table(norms), valid=_row(valid, "valid"))

@@ -15,7 +15,7 @@ from autograder.compare import NotNumbers, describe
 from autograder.spec import AnswerError, Case, Exercise
 from autograder.specs.ex8_1.answers import RIGHT_WAYS
 from autograder.specs.ex8_1.mistakes import MISTAKES
-from autograder.specs.ex8_1.models import MODELS, layers_of, make
+from autograder.specs.ex8_1.models import MODELS, SINGLE, layers_of, make
 from bnlab.shipping.quiet import quiet
 
 BATCHES = (1, 3, 8)
@@ -40,6 +40,8 @@ def cases(rng: np.random.Generator) -> list[Case]:
 
 def call(fold, export, kind, seed, training, exported):
     model, x = make(kind, seed)
+    if kind in SINGLE:
+        model, x = model.float(), x.float()
     model.train(training)
     before = _state(model), [m.training for m in model.modules()]
     random = torch.get_rng_state()
@@ -90,11 +92,16 @@ def _folded(fold, model, x):
     return {
         "y": y,
         "batch norms that are left": np.array(len(norms)),
+        "layers with parameters": np.array(sum(any(_own(m)) for m in new.modules())),
         "parts of it in training mode": np.array(training),
         "tensors shared with the given model": np.array(
             sum(id(t) in given for t in (*new.parameters(), *new.buffers()))
         ),
     }
+
+
+def _own(module):
+    return [p is not None for p in module._parameters.values()]
 
 
 def _exported(export, model, x):
@@ -169,9 +176,12 @@ def reference(kind, seed, training, exported):
             "batch sizes that the file takes": np.array(BATCHES),
             "BatchNormalization nodes": zero,
         } | unchanged
+    layers = list(layers_of(model))
+    left, weighted = _left(layers), sum(isinstance(m, (nn.Conv2d, nn.Linear)) for m in layers)
     return {
         "y": y,
-        "batch norms that are left": np.array(_left(layers_of(model))),
+        "batch norms that are left": np.array(left),
+        "layers with parameters": np.array(weighted + left),
         "parts of it in training mode": zero,
         "tensors shared with the given model": zero,
     } | unchanged

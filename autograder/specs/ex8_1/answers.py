@@ -41,8 +41,7 @@ class Folder:
 
     @torch.no_grad()
     def pair(self, layer, norm):
-        width = len(norm.running_mean)
-        ones, zeros = torch.ones(width).double(), torch.zeros(width).double()
+        ones, zeros = torch.ones_like(norm.running_mean), torch.zeros_like(norm.running_mean)
         gamma = ones if norm.weight is None else norm.weight
         beta = zeros if norm.bias is None else norm.bias
         scale = gamma / torch.sqrt(norm.running_var + self.eps(norm))

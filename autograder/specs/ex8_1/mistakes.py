@@ -67,8 +67,9 @@ def _without_statistics_too(self, before, layer):
     if not isinstance(before, (nn.Conv2d, nn.Linear)) or not isinstance(layer, NORMS):
         return False
     if layer.running_mean is None:
-        layer.running_mean = torch.zeros(layer.num_features).double()
-        layer.running_var = torch.ones(layer.num_features).double()
+        like = before.weight
+        layer.running_mean = torch.zeros(layer.num_features, dtype=like.dtype)
+        layer.running_var = torch.ones(layer.num_features, dtype=like.dtype)
     return True
 
 
