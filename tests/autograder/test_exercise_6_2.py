@@ -86,6 +86,12 @@ def plain_buffers(layer):
         setattr(layer, name, value)
 
 
+def calls_eval(layer):
+    """eval() is train(False), which calls eval()."""
+    layer.eval()
+    layer.train = types.MethodType(lambda self, mode=True: self.eval(), layer)
+
+
 def follows_once(model, affine=True):
     """A counter lets the first train() pass."""
     for module in batch_norms(model):
@@ -109,6 +115,7 @@ UNLISTED = {
     "resets": each(resets),
     "buffers no longer registered": each(plain_buffers),
     "follows the second train()": follows_once,
+    "calls eval()": each(calls_eval),
     "no affine": lambda model: each(into_a_class)(model),
     "a list": lambda model, affine=True: batch_norms(model),
     "replaced by a module without statistics": lambda model, affine=True: nn.Sequential(model),
@@ -159,6 +166,7 @@ def test_an_unlisted_right_answer_passes(name):
     "name, says",
     [
         ("a list", "returned list"),
+        ("calls eval()", "calls itself without end"),
         ("a string", "not something that can be called"),
         ("no affine", "unexpected keyword argument 'affine'"),
         ("buffers no longer registered", "entries of state_dict() have changed"),

@@ -80,7 +80,15 @@ def call(freeze_batchnorm, model, then, options, asleep, before, seed, batches):
             "longer fit.",
             kind="StateDict",
         )
-    return _used(net, layers, then, seed, batches)
+    try:
+        return _used(net, layers, then, seed, batches)
+    except RecursionError:
+        raise AnswerError(
+            "train(), eval() or the model's forward calls itself without end, and Python stopped "
+            "it with a RecursionError. eval() is train(False): does one call the other?",
+            kind="Endless",
+            slip="calls itself without end",
+        ) from None
 
 
 def reference(model, then, options, asleep, before, seed, batches):
