@@ -10,8 +10,8 @@ import torch
 
 from autograder.spec import Case, Exercise
 from autograder.specs.ex6_6.answers import RIGHT_WAYS
+from autograder.specs.ex6_6.form_mistakes import MISTAKES
 from autograder.specs.ex6_6.layers import fused, made, refused
-from autograder.specs.ex6_6.mistakes import MISTAKES
 
 
 def cases(rng: np.random.Generator) -> list[Case]:
