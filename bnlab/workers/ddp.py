@@ -30,6 +30,11 @@ def running_means(model: nn.Module) -> list[Tensor]:
     return [value for name, value in model.named_buffers() if "running_mean" in name]
 
 
+def watched(settings: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One comparison after the other; see `watch`."""
+    return [watch(**one) for one in settings]
+
+
 def watch(steps: int, **options: Any) -> dict[str, Any]:
     """Trains in DDP, every worker on images of its own, and compares the workers.
 
@@ -63,6 +68,11 @@ def watch(steps: int, **options: Any) -> dict[str, Any]:
     ddp(x[:32])
     seen["in the next forward"] = found[1:]
     return seen | {"warnings": told}
+
+
+def pytorchs_sync_batch_norm() -> Tensor:
+    """A training step of `torch.nn.SyncBatchNorm`; on the CPU it raises ValueError."""
+    return nn.SyncBatchNorm(2)(torch.randn(4, 2))
 
 
 def trained(settings: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

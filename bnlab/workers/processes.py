@@ -30,7 +30,7 @@ class WorkerError(RuntimeError):
 
 
 def run_workers(
-    function: Callable[..., Any], workers: int, *arguments: Any, seconds: float = 60.0
+    function: Callable[..., Any], workers: int, *arguments: Any, seconds: float = 120.0
 ) -> list[Any]:
     """What `function(*arguments)` returns in each of `workers` new processes, by rank.
 
@@ -143,9 +143,9 @@ def _work(end, task: bytes, rank: int, workers: int, store: str, seconds: float)
     except Exception as error:
         last = traceback.format_exception_only(error)[-1].strip()
         answer = pickle.dumps((False, f"{last}\n\n{''.join(traceback.format_exception(error))}"))
-    end.send_bytes(answer)
-    with suppress(EOFError):  # whoever leaves first would break the others' connections
-        end.recv_bytes()
+    with suppress(EOFError, OSError):  # the parent may have given up
+        end.send_bytes(answer)
+        end.recv_bytes()  # whoever leaves first would break the others' connections
     os._exit(0)  # gloo's threads may still wait for a worker that failed
 
 

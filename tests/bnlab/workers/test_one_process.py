@@ -2,6 +2,7 @@
 
 import copy
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 from torch import nn
@@ -10,6 +11,7 @@ from torch.utils.checkpoint import CheckpointError
 from bnlab.training import load, mlp
 from bnlab.workers.accumulation import gradient, relative_difference
 from bnlab.workers.checkpointing import Checkpointed, halved, once, statistics_kept, twice
+from bnlab.workers.picture import STEPS, draw_step
 from bnlab.workers.replicas import data_parallel
 from bnlab.workers.sync import SyncBatchNorm, synced
 
@@ -164,3 +166,12 @@ def test_data_parallel_loses_buffers_that_are_assigned_anew():
     model = Counts()
     data_parallel(model, torch.zeros(4, 1), 2)
     assert model.in_place == 1 and model.anew == 0
+
+
+def test_the_picture_says_what_travels():
+    fig, ax = plt.subplots()
+    draw_step(ax)
+    texts = [text.get_text() for text in ax.texts]
+    assert all(stage in texts for stage, *_ in STEPS)
+    assert {"copied from 0", "nothing", "averaged", "equal"} <= set(texts)
+    plt.close(fig)

@@ -57,16 +57,18 @@ def _as_the_whole_batch(answers):
 
 def test_what_ddp_keeps_equal(two):
     for answer in two:
-        for arm in ("as it is", "without"):
-            assert max(answer[arm]["parameters"]) == 0
-            assert min(answer[arm]["after the step"]) > 1e-4
-        assert max(answer["as it is"]["in the next forward"]) == 0
-        assert min(answer["without"]["in the next forward"]) > 1e-4
-        assert answer["as it is"]["warnings"] == answer["without"]["warnings"] == []
-        [told] = answer["deprecated"]["warnings"]
+        default, without, deprecated = answer["ddp"]
+        for seen in answer["ddp"]:
+            assert seen["parameters"] == [0.0] * 4
+            assert min(seen["after the step"]) > 1e-4
+        assert default["in the next forward"] == [0.0] * 4
+        assert min(without["in the next forward"]) > 1e-4
+        assert default["warnings"] == without["warnings"] == []
+        [told] = deprecated["warnings"]
         assert told.startswith("FutureWarning") and "forward_sync_buffers" in told
-        assert answer["sync"]["parameters"] == answer["bn"]["parameters"] == 0
-    assert two[0]["sync"]["accuracy"] == two[1]["sync"]["accuracy"]
+        assert all(run["parameters"] == 0 for run in answer["trained"])
+    shared, *_ = zip(*(answer["trained"] for answer in two), strict=True)
+    assert shared[0]["accuracy"] == shared[1]["accuracy"]  # running statistics too
 
 
 def test_pytorchs_own_layer_refuses_the_cpu(two):

@@ -7,11 +7,13 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
+OF_DDP = {}, {"forward_sync_buffers": False}, {"broadcast_buffers": False}
+
 
 def everything(counts):
     """All that is asked of workers that work: one start of the processes."""
     from bnlab.workers.against_batch import compare  # here: the others start faster without
-    from bnlab.workers.ddp import train, watch
+    from bnlab.workers.ddp import pytorchs_sync_batch_norm, trained, watched
 
     total = torch.tensor(float(dist.get_rank()))
     dist.all_reduce(total)
@@ -21,12 +23,9 @@ def everything(counts):
         "process": os.getpid(),
         "total": total,
         "errors": [compare(c) for c in counts],
-        "refusal": refusal_of_pytorchs_layer(),
-        "as it is": watch(4),
-        "without": watch(4, forward_sync_buffers=False),
-        "deprecated": watch(1, broadcast_buffers=False),
-        "sync": train("sync", per_worker=4, steps=5),
-        "bn": train("bn", per_worker=4, steps=5, by_class=True),
+        "refusal": refused(pytorchs_sync_batch_norm),
+        "ddp": watched([dict(steps=4) | options for options in OF_DDP]),
+        "trained": trained([dict(norm=n, per_worker=4, steps=5) for n in ("sync", "bn", "gn")]),
     }
 
 
@@ -36,9 +35,9 @@ def errors(counts):
     return [compare(c) for c in counts]
 
 
-def refusal_of_pytorchs_layer():
+def refused(function):
     try:
-        torch.nn.SyncBatchNorm(2)(torch.randn(4, 2))
+        function()
     except ValueError as error:
         return str(error)
 
