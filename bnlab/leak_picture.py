@@ -7,7 +7,7 @@ from matplotlib.patches import FancyBboxPatch
 from bnlab.figures import BLUE, INK, RED
 
 SIZE = 10  # points
-ROWS = ("yours", "a stranger's", "a stranger's")
+ROWS = ("your", "a stranger's", "a stranger's")
 
 
 def draw_leak(ax) -> None:
@@ -18,7 +18,7 @@ def draw_leak(ax) -> None:
     box = {"boxstyle": "round,pad=0.35", "fc": "none", "lw": 1.6}
     middle = 1.0
     ax.add_patch(
-        FancyBboxPatch((2.35, middle - 0.3), 1.3, 0.6, boxstyle="round", fc="none", ec=INK)
+        FancyBboxPatch((2.35, middle - 0.3), 1.3, 0.6, boxstyle="round,pad=0.1", fc="none", ec=INK)
     )
     ax.text(3, middle, "μ, σ of\nthe batch", ha="center", va="center", size=SIZE, color=INK)
     for k, whose in enumerate(ROWS):
