@@ -8,7 +8,7 @@ from bnlab.shipping.picture import ROWS, two_orders
 
 
 def test_boxes_hold_their_words_and_nothing_is_cut_off():
-    fig, ax = plt.subplots(figsize=(6.2, 3.1))
+    fig, ax = plt.subplots(figsize=(5.2, 3.1))
     two_orders(ax)
     fig.canvas.draw()
     boxes = [p for p in ax.patches if isinstance(p, FancyBboxPatch)]
