@@ -252,6 +252,13 @@ def _detached_statistics(model, affine=True):
     return model
 
 
+def _hook_returns(model, affine=True):
+    for module in batch_norms(model):
+        module.register_forward_pre_hook(lambda layer, args: layer.eval())
+        fix_parameters(module, affine)
+    return model
+
+
 MISTAKES = (
     Mistake(
         "undone by train()",
@@ -425,6 +432,12 @@ MISTAKES = (
         "It replaces layers by name. A layer that is used under two names comes once in "
         "named_modules(), and the other name keeps the old one. Freeze the layer itself.",
         (_second_name,),
+    ),
+    Mistake(
+        "the hook returns the layer",
+        "eval() returns the layer, and what a forward pre-hook returns takes the place of the input. "
+        "Let the hook return None: a function with a line of its own for layer.eval().",
+        (_hook_returns,),
     ),
     Mistake(
         "a copy is frozen",
