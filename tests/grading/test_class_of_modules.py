@@ -9,7 +9,7 @@ from fixture_class import answered, mistaken, released
 from autograder.registry import exercises
 from autograder.source import written_exercises
 
-ASSIGNMENTS = ("04-pytorch", "05-alternatives")
+ASSIGNMENTS = ("04-pytorch", "05-alternatives", "06-production")
 IDS = {a: [id for id, w in written_exercises().items() if w.assignment == a] for a in ASSIGNMENTS}
 MADE = {
     "ada-right": answered,
