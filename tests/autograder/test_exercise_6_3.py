@@ -87,3 +87,21 @@ def test_two_slips_at_once_lose_marks():
     verdict = verdict_on(both)
     assert not verdict.ok
     assert {"every batch weighs the same", "model left in eval mode"} <= set(verdict.mistakes)
+
+
+def test_three_slips_that_hide_each_other_are_not_taken_for_others():
+    class Several(Recalibrate):
+        kinds = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)
+        share = staticmethod(lambda layer, n, seen, number: 1 / number)
+
+        def restore_modes(self, model, before):
+            model.train(before[0][1])
+
+    assert verdict_on(Several()).mistakes == (
+        "every batch weighs the same",
+        "one mode for all modules",
+    )
+
+
+def test_layers_are_named_where_their_statistics_are_wrong():
+    assert "running_mean of layers 1, 5, 9" in str(verdict_on(UNLISTED["nothing at all"]))

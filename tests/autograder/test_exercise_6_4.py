@@ -99,3 +99,23 @@ def test_a_score_without_a_threshold_already_passes_its_own_cases():
         raise NotImplementedError
 
     assert verdict_on(threshold=not_yet).passed == 7
+
+
+def test_a_refusal_of_enough_scores_is_said_in_words():
+    def one_too_many(scores, rate):
+        k = int((len(scores) + 1) * (1 - rate)) + 1
+        if k > len(scores):
+            raise ValueError("more scores")
+        return np.sort(scores)[k - 1]
+
+    text = str(verdict_on(threshold=one_too_many))
+    assert "7 scores are enough" in text and "Refuse only if k > n" in text
+
+
+@pytest.mark.parametrize("too_far", [0, 1])
+def test_an_index_beyond_the_last_score_is_explained(too_far):
+    def unguarded(scores, rate):
+        return sorted(scores)[math.ceil((len(scores) + 1) * (1 - rate)) - 1 + too_far]
+
+    name = ("too few end in an IndexError", "one index too high, and no refusal")[too_far]
+    assert verdict_on(threshold=unguarded).mistakes == (name,)

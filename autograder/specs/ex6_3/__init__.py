@@ -54,7 +54,7 @@ def call(recalibrate, kind, seed, batches, labels, once, keep, modes, breaks):
         recalibrate(model, fed(batches, labels, once, breaks), **({"keep": keep} if keep else {}))
     except LoaderBroke:
         arrived = 1
-    outputs = state_after(model, statistics=not breaks)
+    outputs = state_after(model, keep, statistics=not breaks)
     outputs["passes that recorded gradients"] = look.with_gradients
     if breaks:
         outputs["errors of the loader that arrived"] = arrived
@@ -65,7 +65,7 @@ def reference(kind, seed, batches, labels, once, keep, modes, breaks):
     model = built(kind, seed, modes, keep, Looked())
     if not breaks:
         measured(model, batches, keep)
-    outputs = state_after(model, statistics=not breaks)
+    outputs = state_after(model, keep, statistics=not breaks)
     outputs["passes that recorded gradients"] = 0
     if breaks:
         outputs["errors of the loader that arrived"] = 1

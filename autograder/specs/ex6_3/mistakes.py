@@ -17,11 +17,21 @@ def variant(**methods):
 
 MISTAKES = (
     Mistake(
-        "update_bn",
-        "This behaves like `torch.optim.swa_utils.update_bn`: it also measures (or resets) the "
-        "layers of `keep`, runs dropout, gives every batch the same weight and all modules one "
-        "mode. Those are the things to do better here.",
-        (slips.update_bn,),
+        "BatchNorm2d only",
+        "Some batch norms kept their old statistics. Not all are `nn.BatchNorm2d`: 1d, 3d and "
+        "SyncBatchNorm have their base class in common, `nn.modules.batchnorm._BatchNorm`.",
+        variant(kinds=(nn.BatchNorm2d,)),
+    ),
+    Mistake(
+        "SyncBatchNorm passed over",
+        "A SyncBatchNorm kept its old statistics. It is no BatchNorm1d, 2d or 3d; look for the base "
+        "class that they share, `nn.modules.batchnorm._BatchNorm`.",
+        variant(kinds=(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)),
+    ),
+    Mistake(
+        "the loader is not read",
+        "Nothing has changed, and not a single batch was read. Is the loop reached?",
+        (slips.not_read,),
     ),
     Mistake(
         "a copy is recalibrated",
@@ -67,6 +77,12 @@ MISTAKES = (
         variant(restore=slips.momentum_stays),
     ),
     Mistake(
+        "momentum=None, and none put back after an error",
+        "The layers are left with momentum None after an error in the loader (and every batch "
+        "weighed the same). Put the old value back in a `finally`.",
+        variant(share=slips.none, guarded=slips.no_finally),
+    ),
+    Mistake(
         "momentum left at None",
         "The layers are left with momentum None (and every batch weighed the same). The next "
         "training run would average over its whole past. Put the old value back.",
@@ -93,6 +109,19 @@ MISTAKES = (
         variant(wanted=slips.every_one, reset=slips.zeroed),
     ),
     Mistake(
+        "the counter is 0",
+        "`num_batches_tracked` is 0. It says how many batches the statistics stand for: those of "
+        "the loader. A layer counts by itself if it is in training mode; if you write the "
+        "statistics yourself, write the counter, too.",
+        variant(passes=slips.counter_is_zero),
+    ),
+    Mistake(
+        "the counter stays as it was",
+        "The statistics are new, and `num_batches_tracked` still belongs to the old ones. It says "
+        "how many batches the statistics stand for: those of the loader.",
+        variant(reset=slips.nothing, passes=slips.counter_stays),
+    ),
+    Mistake(
         "no layer in training mode",
         "The statistics are 0 and 1: they were reset, and no batch came in. In eval mode a batch "
         "norm reads its running statistics and never moves them.",
@@ -115,6 +144,12 @@ MISTAKES = (
         "All modules got the mode of the model. A layer that was in eval mode inside a model in "
         "training mode is no longer, and the reverse. Remember `training` of *every* module.",
         variant(restore_modes=slips.roots_mode),
+    ),
+    Mistake(
+        "one mode for all modules, and none after an error",
+        "All modules got the mode of the model, and after an error in the loader not even that. "
+        "Remember `training` of *every* module, and put it back in a `finally`.",
+        variant(guarded=slips.no_finally, restore_modes=slips.roots_mode),
     ),
     Mistake(
         "not restored after an error",
@@ -165,18 +200,6 @@ MISTAKES = (
         "The pass records gradients: it keeps the activations of each batch in memory for nothing. "
         "Run it under `torch.no_grad()`. (The statistics still move: the mode decides that.)",
         variant(gradients=torch.enable_grad),
-    ),
-    Mistake(
-        "BatchNorm2d only",
-        "Some batch norms kept their old statistics. Not all are `nn.BatchNorm2d`: 1d, 3d and "
-        "SyncBatchNorm have their base class in common, `nn.modules.batchnorm._BatchNorm`.",
-        variant(kinds=(nn.BatchNorm2d,)),
-    ),
-    Mistake(
-        "SyncBatchNorm passed over",
-        "A SyncBatchNorm kept its old statistics. It is no BatchNorm1d, 2d or 3d; look for the base "
-        "class that they share, `nn.modules.batchnorm._BatchNorm`.",
-        variant(kinds=(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)),
     ),
     Mistake(
         "instance norm measured as well",
@@ -231,5 +254,12 @@ MISTAKES = (
         "last batch dropped",
         "The last batch is missing in the statistics. It counts as well, with its own size.",
         variant(passes=slips.last_dropped),
+    ),
+    Mistake(
+        "update_bn",
+        "This behaves like `torch.optim.swa_utils.update_bn`: it also measures (or resets) the "
+        "layers of `keep`, runs dropout, gives every batch the same weight and all modules one "
+        "mode. Those are the things to do better here.",
+        (slips.update_bn,),
     ),
 )

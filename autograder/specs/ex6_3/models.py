@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -124,8 +124,11 @@ def fed(batches: Iterable[np.ndarray], labels: str | None, once: bool, breaks: b
     return each() if once or breaks else list(each())
 
 
-def state_after(model: nn.Module, statistics: bool) -> dict[str, np.ndarray]:
+def state_after(model: nn.Module, keep: Collection[str], statistics: bool) -> dict[str, np.ndarray]:
     """All that a caller can see of a model: its state, modes, momenta and hooks.
+
+    Statistics of several layers are one output, the kept layers' another: one layer alone agrees
+    with too many mistakes by accident.
 
     Args:
         statistics: the statistics of batch norm as well.
@@ -141,13 +144,13 @@ def state_after(model: nn.Module, statistics: bool) -> dict[str, np.ndarray]:
                 kind="Buffer",
             )
     layers = [m for m in model.modules() if isinstance(m, _BatchNorm)]
-    outputs, others = {}, []
+    outputs = _statistics(model, keep) if statistics else {}
     theirs = {id(b) for m in layers for b in m.buffers()}
-    for name, tensor in model.state_dict(keep_vars=True).items():
-        if id(tensor) not in theirs:
-            others.append(tensor.detach().double().flatten().numpy())
-        elif statistics:
-            outputs[name] = tensor.detach().numpy()
+    others = [
+        tensor.detach().double().flatten().numpy()
+        for tensor in model.state_dict(keep_vars=True).values()
+        if id(tensor) not in theirs
+    ]
     outputs["all other state"] = np.concatenate(others)
     outputs["training flags of all modules"] = np.array([int(m.training) for m in model.modules()])
     momenta = [-1.0 if m.momentum is None else float(m.momentum) for m in layers]
@@ -159,4 +162,21 @@ def state_after(model: nn.Module, statistics: bool) -> dict[str, np.ndarray]:
         for m in model.modules()
     )
     outputs["hooks left behind"] = np.array(hooks)
+    return outputs
+
+
+def _statistics(model: nn.Module, keep: Collection[str]) -> dict[str, np.ndarray]:
+    """Each kind of statistic, of all kept layers in a row, and of all others."""
+    named = {
+        name: m
+        for name, m in model.named_modules()
+        if isinstance(m, _BatchNorm) and m.track_running_stats
+    }
+    outputs = {}
+    for kept in (True, False):
+        names = [name for name in named if (name in keep) == kept]
+        for buffer in ("running_mean", "running_var", "num_batches_tracked") if names else ():
+            values = [getattr(named[name], buffer).detach().flatten().numpy() for name in names]
+            who = f"layer {', '.join(names)}" if len(names) == 1 else f"layers {', '.join(names)}"
+            outputs[f"{buffer} of {who}"] = np.concatenate(values)
     return outputs

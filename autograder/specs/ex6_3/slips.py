@@ -133,6 +133,19 @@ def first_batch_not_counted(self, model, loader, layers):
         layer.num_batches_tracked.copy_(count[layer] + batches)
 
 
+def counter_is_zero(self, model, loader, layers):
+    Recalibrate.passes(self, model, loader, layers)
+    for layer in layers:
+        layer.num_batches_tracked.zero_()
+
+
+def counter_stays(self, model, loader, layers):
+    count = {layer: layer.num_batches_tracked.clone() for layer in layers}
+    Recalibrate.passes(self, model, loader, layers)
+    for layer in layers:
+        layer.num_batches_tracked.copy_(count[layer])
+
+
 def gone_through_twice(self, model, loader, layers):
     total = sum(len(self.inputs(batch)) for batch in loader)
     means = {layer: [0.0, 0.0] for layer in layers}
@@ -253,6 +266,10 @@ def instance_norms_too(self, layer):
 
 def update_bn(model, loader, keep=()):
     swa_utils.update_bn(loader, model)
+
+
+def not_read(model, loader, keep=()):
+    pass
 
 
 def on_a_copy(model, loader, keep=()):

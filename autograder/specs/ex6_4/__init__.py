@@ -67,7 +67,22 @@ def call(drift_score, drift_threshold, **inputs):
         except ValueError as error:
             if _by_numpy(error):
                 raise
+            if threshold(**inputs) is not None:
+                said = f", with “{error}”" if str(error) else ""
+                raise AnswerError(
+                    f"It refused{said}. But {len(inputs['scores'])} scores are enough "
+                    f"for a rate of {inputs['rate']}: some k holds it.",
+                    kind="Refused",
+                    slip="enough scores",
+                ) from error
             return {REFUSALS: 1}
+        except IndexError as error:
+            raise AnswerError(
+                f"It looked for a score that is not there ({error}). The k-th smallest of n sorted "
+                "scores has the index k − 1; if k > n, raise a ValueError.",
+                kind="IndexError",
+                slip="beyond the last score",
+            ) from error
         return {"threshold": _number(found, "drift_threshold"), REFUSALS: 0}
     return {"score": _number(drift_score(**inputs), "drift_score")}
 

@@ -34,6 +34,10 @@ def _higher(self, scores, rate):
     return np.quantile(scores, level, method="higher")
 
 
+def _beyond(self, scores, rate):
+    return scores[len(scores)]
+
+
 def _maps_averaged(self, x):
     return x.reshape(*x.shape[:2], -1).mean(2).T
 
@@ -193,7 +197,19 @@ MISTAKES = (
         "one index too high",
         "The k-th smallest has the index k − 1. At index k the alarm is less sensitive than it may "
         "be, and for k = n there is no such score.",
-        variant(at=lambda self, scores, k: np.sort(scores)[min(k, len(scores) - 1)]),
+        variant(at=lambda self, scores, k: np.sort(scores)[k]),
+    ),
+    Mistake(
+        "one index too high, and no refusal",
+        "The k-th smallest has the index k − 1, and with too few scores (k > n) there is none: "
+        "raise a ValueError. An IndexError tells nobody what to do.",
+        variant(at=lambda self, scores, k: np.sort(scores)[k], too_few=_beyond),
+    ),
+    Mistake(
+        "too few end in an IndexError",
+        "With too few scores k is larger than n, and the k-th smallest is looked for all the same. "
+        "Ask before, and raise a ValueError that says so: an IndexError tells nobody what to do.",
+        variant(too_few=_beyond),
     ),
     Mistake(
         "rounded down",
