@@ -21,20 +21,24 @@ TOLERANCE_OF = 20.0
 
 
 def cases(rng: np.random.Generator) -> list[Case]:
-    def case(name, kind, manipulation, dropout=0.0, steps=4, size=12):
-        before = models.batches(rng, kind, steps, size)
+    def case(name, kind, manipulation, dropout=0.0, steps=4, size=12, like=None):
+        before = like.inputs["before"] if like else models.batches(rng, kind, steps, size)
         after = manipulation(rng, before)
-        network = dict(kind=kind, seed=int(rng.integers(1000)), dropout=dropout)
+        seed = like.inputs["seed"] if like else int(rng.integers(1000))
+        network = dict(kind=kind, seed=seed, dropout=dropout)
         names = [_reach_of(name) for name in _layers(models.build(**network))]
         inputs = network | dict(before=before, after=after)
         return Case(name, inputs, TOLERANCE_OF, dict.fromkeys(names, 1.0))
 
+    brighter = case("x + b, brighter", "rows", models.brighter, steps=2)
     return [
         case("labels swapped, dropout inside", "rows", models.label_swap, dropout=0.5),
         case("labels swapped, convolutions", "images", models.label_swap, dropout=0.3),
         case("a·x + b", "images", models.affine),
         case("a·x + b, one layer frozen", "mixed", models.affine),
-        case("x + b", "rows", models.brightness, steps=2),
+        brighter,
+        # Network and stream are the same: what one moves most upwards, the other moves downwards.
+        case("x + b, darker", "rows", models.darker, like=brighter),
         case("contrast about the mean", "rows", models.contrast_about_the_mean),
         case("noise added", "mixed", models.noise, steps=3),
         case("batches of one class", "rows", models.one_class, steps=6),

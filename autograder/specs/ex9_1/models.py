@@ -96,8 +96,15 @@ def affine(rng, stream):
     return [((factor * x + offset).astype("f4"), y) for x, y in stream]
 
 
-def brightness(rng, stream):
-    offset = rng.uniform(1.5, 2.5)
+def brighter(rng, stream):
+    return _plus(rng.uniform(1.5, 2.5), stream)
+
+
+def darker(rng, stream):
+    return _plus(-rng.uniform(1.5, 2.5), stream)
+
+
+def _plus(offset, stream):
     return [((x + offset).astype("f4"), y) for x, y in stream]
 
 
