@@ -85,3 +85,18 @@ class Guard:
 def _confidence(logits: Tensor) -> float:
     """Mean probability of the class that is answered."""
     return logits.softmax(1).amax(1).mean().item()
+
+
+def three_ways(guard: Guard, batches: Sequence[tuple[Tensor, Tensor]]) -> list[float]:
+    """What a guard is worth on labelled batches (x, y), y int64 of shape (N,).
+
+    Returns the accuracy with the running statistics, with the guard and with each batch's own,
+    and the share of batches for which the guard used their own; means over the batches.
+    """
+    found = []
+    for x, y in batches:
+        answer = guard(x)
+        ways = guard._answer(x), answer.logits, guard._answer(x, batch_statistics)
+        right = [(logits.argmax(1) == y).double().mean().item() for logits in ways]
+        found.append([*right, float(answer.used == "batch")])
+    return torch.tensor(found, dtype=torch.float64).mean(0).tolist()

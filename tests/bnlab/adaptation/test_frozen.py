@@ -60,6 +60,20 @@ def test_nothing_moves_the_statistics(enemy):
     assert same(was, state(model))
 
 
+class Refuses(nn.BatchNorm2d):
+    def train(self, mode=True):
+        return super().train(False)
+
+
+def test_a_layer_that_refuses_training_mode_is_reset_and_not_filled_by_update_bn():
+    model = nn.Sequential(Refuses(2))
+    model[0].running_mean.fill_(3)
+    model.train()(X)
+    assert torch.all(model[0].running_mean == 3)
+    update_bn([X], model)
+    assert torch.all(model[0].running_mean == 0) and torch.all(model[0].running_var == 1)
+
+
 def test_the_state_loads_in_both_directions():
     model = trained()
     frozen = freeze(copy.deepcopy(model))

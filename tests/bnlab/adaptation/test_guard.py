@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from bnlab.adaptation.guard import Guard
+from bnlab.adaptation.borrow import batch_statistics
+from bnlab.adaptation.guard import Guard, three_ways
 from bnlab.adaptation.shifts import SHIFTS
 from bnlab.adaptation.stream import draws
 from bnlab.training import load, mlp, train
@@ -46,6 +47,34 @@ def test_clean_batches_of_one_class_keep_the_running_statistics(guard, trained):
     picks = [(trained[1].y_test == c).nonzero().flatten()[:32] for c in range(10)]
     right, used = share(guard, trained[1], same, picks)
     assert right > 0.93 and used == 0
+
+
+def test_borrowed_statistics_leave_it_sure_on_a_new_camera_and_unsure_on_one_class(trained):
+    model, data = trained
+
+    def confidence(change, picks):
+        with batch_statistics(model.eval()), torch.no_grad():
+            logits = [model(change(data.x_test[rows])) for rows in picks]
+        return np.median([a.softmax(1).amax(1).mean() for a in logits])
+
+    picks = draws(10, of=360)
+    pure = [(data.y_test == c).nonzero().flatten()[:32] for c in range(10)]
+    clean = confidence(same, picks)
+    assert clean > 0.9
+    assert abs(confidence(SHIFTS["brighter, 2x + 1"], picks) - clean) < 0.02
+    assert confidence(same, pure) < 0.7
+
+
+def test_three_ways_counts_what_each_gets_right(guard, trained):
+    x, y = trained[1].x_test[:32], trained[1].y_test[:32]
+    bright = SHIFTS["brighter, 2x + 1"](x)
+    answer = guard(bright)
+    assert answer.used == "batch"
+    right = (answer.logits.argmax(1) == y).double().mean().item()
+    running, guarded, own, used = three_ways(guard, [(bright, y)])
+    assert running < 0.7 < guarded == own == right and used == 1
+    both = three_ways(guard, [(bright, y), (bright[:8], y[:8])])
+    assert both[3] == 0.5 and both[1] < guarded
 
 
 def test_small_batches_are_not_judged(guard, trained):
