@@ -1,10 +1,11 @@
-"""The picture of chapter 6.5: in training mode, every sample of a batch talks to every other."""
+"""The pictures of chapter 6.5: in training mode, every sample of a batch talks to every other."""
 
 from __future__ import annotations
 
+import numpy as np
 from matplotlib.patches import FancyBboxPatch
 
-from bnlab.figures import BLUE, INK, RED
+from bnlab.figures import BLUE, INK, ORANGE, PURPLE, RED, spread
 
 SIZE = 10  # points
 ROWS = ("your", "a stranger's", "a stranger's")
@@ -36,3 +37,33 @@ def draw_leak(ax) -> None:
 
 def _arrow(ax, start, end, colour) -> None:
     ax.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": colour, "lw": 1.8})
+
+
+def draw_heard(ax, others, heard: dict) -> None:
+    """Draws how often a stranger's class is named, by the number of further strangers.
+
+    Args:
+        ax: axes to draw on.
+        others: (K,), the numbers of further strangers.
+        heard: shares by name. The first has rows of K, one a seed; of the other two each seed has
+            one share, measured without further strangers.
+    """
+    (loud, runs), *silent = heard.items()
+    spread(ax, others, runs, loud, ORANGE, marker="o")
+    # Side by side, since both lie on the line of the guess.
+    for (name, runs), colour, x in zip(silent, (BLUE, PURPLE), (-0.12, 0.12), strict=True):
+        ax.plot(x, np.median(runs), "s", color=colour, ms=8, label=name)
+    ax.axhline(0.1, color=INK, ls="--", lw=1.2)
+    ax.set(xlabel="further strangers in the batch", ylabel="stranger's digit named", ylim=(0, 1))
+    ax.set_xticks(others)
+    ax.legend()
+    ax.grid(True)
+
+
+def draw_pixels(axes, rows: dict) -> None:
+    """Draws named rows of 8×8 images, each (N, 64), on axes (rows, images)."""
+    for row, (name, pictures) in zip(axes, rows.items(), strict=True):
+        for ax, picture in zip(row, pictures, strict=False):
+            ax.imshow(np.reshape(picture, (8, 8)), cmap="gray_r", vmin=0, vmax=1)
+            ax.set(xticks=[], yticks=[])
+        row[0].set_ylabel(name)

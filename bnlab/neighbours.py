@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
 from torch.nn import functional as F
 
 
@@ -103,6 +104,25 @@ def sample_gradients(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     parameters = list(model.parameters())
     rows = [torch.autograd.grad(loss, parameters, retain_graph=True) for loss in losses]
     return torch.stack([torch.cat([g.flatten() for g in row]) for row in rows])
+
+
+def gradients_alone(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """The gradient of each sample's loss in a batch of its own, by `vmap` of `grad`.
+
+    Returns (N, parameters).
+
+    Raises:
+        RuntimeError: of `vmap`, if the model writes running statistics.
+    """
+    buffers = dict(model.named_buffers())
+
+    def loss(parameters, sample, label):
+        logits = functional_call(model, (parameters, buffers), (sample[None],))
+        return F.cross_entropy(logits, label[None])
+
+    parameters = {name: value.detach() for name, value in model.named_parameters()}
+    rows = vmap(grad(loss), (None, 0, 0))(parameters, x, y)
+    return torch.cat([rows[name].flatten(1) for name in parameters], 1)
 
 
 def clipped_sum(gradients: Tensor, limit: float) -> Tensor:

@@ -9,6 +9,7 @@ from bnlab.neighbours import (
     answers_among,
     clipped_sum,
     disturbing,
+    gradients_alone,
     overhear,
     right_beside,
     sample_gradients,
@@ -103,3 +104,11 @@ def test_the_bound_of_clipping_holds_if_samples_do_not_meet(norm, bounded):
     without = sample_gradients(model, x[1:], y[1:])
     moved = (clipped_sum(rows, limit) - clipped_sum(without, limit)).norm() / limit
     assert (moved < 1.0001) == bounded
+
+
+def test_alone_and_in_a_batch_a_gradient_is_the_same_without_batch_norm():
+    x, y = torch.rand(5, 64, dtype=torch.float64), torch.arange(5)
+    model = mlp(2, 16, "gn", seed=0).double()
+    torch.testing.assert_close(gradients_alone(model, x, y), sample_gradients(model, x, y))
+    with pytest.raises(RuntimeError, match="in-place"):
+        gradients_alone(mlp(2, 16, "bn", seed=0).double(), x, y)
