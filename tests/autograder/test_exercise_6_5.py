@@ -1,9 +1,8 @@
 """Exercise 6.5: answers that nobody listed, right and wrong."""
 
-import time
-
 import numpy as np
 import pytest
+from stopwatch import Stopwatch
 
 from autograder.judge import judge
 from autograder.registry import exercise
@@ -135,6 +134,6 @@ def test_workers_of_one_function_get_the_sum_and_may_not_change_their_inputs():
 
 
 def test_a_verdict_is_quick():
-    spent = time.process_time()
+    watch = Stopwatch()
     verdict_on((forward, backward))
-    assert time.process_time() - spent < 1.0
+    assert watch.seconds < 1.0
