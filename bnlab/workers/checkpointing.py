@@ -37,12 +37,22 @@ def halved(momentum: float) -> float:
     return 1 - math.sqrt(1 - momentum)
 
 
+def apart(model: nn.Module, other: nn.Module) -> tuple[float, float]:
+    """The largest difference of two models' parameters, and of their floating-point buffers."""
+    found = []
+    for kind in (nn.Module.parameters, nn.Module.buffers):
+        pairs = zip(kind(model), kind(other), strict=True)
+        pairs = [(a, b) for a, b in pairs if a.is_floating_point()]
+        found.append(max((a - b).abs().max().item() for a, b in pairs))
+    return found[0], found[1]
+
+
 @contextmanager
 def statistics_kept(model: nn.Module) -> Iterator[None]:
     """No batch norm of a model moves its running statistics or its counter in the body.
 
-    momentum 0 and not track_running_stats = False: the operation stays the same, and autograd
-    saves the same tensors, which non-reentrant checkpointing insists on.
+    momentum 0 and not track_running_stats = False: the operation stays the
+    same, and autograd saves the same tensors, which checkpoint insists on.
     """
     layers = [m for m in model.modules() if isinstance(m, _BatchNorm)]
     before = [(m.momentum, m.num_batches_tracked) for m in layers]

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 def replica(model: nn.Module, first: bool) -> nn.Module:
     """A copy of a model that shares its parameters and, if it is the first, its buffers.
 
-    Source: torch/nn/parallel/replicate.py. There the copies lie on other devices; the one on
-    the first device shares its storage with the model.
+    Source: torch/nn/parallel/replicate.py. There the copies lie on other
+    devices; the one on the first device shares its storage with the model.
     """
     shared = [*model.parameters(), *(model.buffers() if first else ())]
     return copy.deepcopy(model, {id(t): t for t in shared})

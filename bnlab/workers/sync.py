@@ -18,12 +18,12 @@ def summed(part: Tensor) -> Tensor:
 
 
 def shared_statistics(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean and biased variance, (C,), and m, (), of the values that all workers hold.
+    """Mean and biased variance, (C,), and m, (), of all workers' values.
 
     Args:
-        x: (N, C) or (N, C, *spatial), this worker's shard; N may be 0, and sizes may differ.
+        x: (N, C) or (N, C, *spatial), this worker's shard; N may be 0.
 
-    Two calls: sums and count first, then squared distances from the mean of all.
+    Two calls: sums and count first, then squared distances from the mean.
     """
     axes = other_axes(x)
     count = x.new_tensor([x.numel() // x.shape[1]])
@@ -48,7 +48,7 @@ class SharedNormalise(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, d: Tensor, *_):
-        """Each x moves the outputs of all workers: two sums per channel travel once more."""
+        """Each x moves the outputs of all: two sums per channel travel."""
         x_hat, inv_std, m = ctx.saved_tensors
         sums = summed(own_sums(d, x_hat))
         return through_statistics(d, x_hat, inv_std, sums / m), None

@@ -10,7 +10,7 @@ from torch.utils.checkpoint import CheckpointError
 
 from bnlab.training import load, mlp
 from bnlab.workers.accumulation import gradient, relative_difference
-from bnlab.workers.checkpointing import Checkpointed, halved, once, statistics_kept, twice
+from bnlab.workers.checkpointing import Checkpointed, apart, halved, once, statistics_kept, twice
 from bnlab.workers.picture import STEPS, draw_step
 from bnlab.workers.replicas import data_parallel
 from bnlab.workers.sync import SyncBatchNorm, synced
@@ -91,6 +91,26 @@ def test_checkpointing_moves_the_statistics_twice(use_reentrant):
     for a, b, c, d in zip(moved, as_if, corrected, once_moved, strict=True):
         if a.is_floating_point():
             assert torch.allclose(a, b, atol=1e-6) and torch.allclose(c, d, atol=1e-6)
+
+
+def test_counted_twice_the_average_of_all_batches_is_the_same():
+    means = []
+    for wrap in (lambda layer: layer, Checkpointed):
+        layer = nn.BatchNorm1d(64, momentum=None)
+        for batch in digits(96)[0].requires_grad_().split(32):
+            wrap(layer)(batch).sum().backward()
+        means.append(layer.running_mean)
+    assert layer.num_batches_tracked == 6 and torch.allclose(*means, atol=1e-6)
+
+
+def test_apart_is_of_parameters_and_of_buffers():
+    model = mlp(1, 8, "bn", seed=0)
+    other = copy.deepcopy(model)
+    assert apart(model, other) == (0, 0)
+    model[1].running_var += 0.5
+    model[1].num_batches_tracked += 7
+    model[0].weight.data[0, 0] += 2
+    assert apart(model, other) == pytest.approx((2, 0.5))
 
 
 @pytest.mark.parametrize("momentum", [0.1, None])
