@@ -127,6 +127,11 @@ def _named(spec: str) -> Candidate:
     return Candidate(spec, found)
 
 
+def _words(shape: tuple[int | str | None, ...]) -> str:
+    """(any, 1, 8, 8) or (batch, 1, 8, 8): sizes, and the names of those that are open."""
+    return f"({', '.join('any' if size is None else str(size) for size in shape)})"
+
+
 def _takes_one(function: Callable) -> bool:
     """Whether it can be called with one argument, and not with none."""
     try:
@@ -167,8 +172,8 @@ def input_for(
         first, *rest = known[0].shape
         if any(not isinstance(size, int) for size in rest):
             raise CandidateError(
-                f"{known[0].name} takes inputs of shape {known[0].shape}, with sizes that are "
-                "open: give --shape."
+                f"{known[0].name} takes inputs of shape {_words(known[0].shape)}, with sizes that "
+                "are open: give --shape."
             )
         shape = (first if isinstance(first, int) else batch, *rest)
     dtypes = {c.dtype for c in known} or {"float32"}
@@ -190,8 +195,9 @@ def try_out(candidate: Candidate, x: np.ndarray) -> None:
         )
         if not fits:
             raise CandidateError(
-                f"{candidate.name}: it takes inputs of shape {candidate.shape}, and got {x.shape}. "
-                "A file that was exported for one batch size takes no other."
+                f"{candidate.name}: it takes inputs of shape {_words(candidate.shape)}, and got "
+                f"{_words(x.shape)}. Set --shape, or --batch for the first axis; an axis with a "
+                "number takes no other, one with a name takes any."
             )
     try:
         candidate.run(x)

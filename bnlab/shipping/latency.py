@@ -31,6 +31,7 @@ from bnlab.training.table import Table
 
 WARM_UP = 20
 ROUNDS = 500
+ENOUGH = 368  # rounds from which on the interval of p99 has two ends, see `quantile`
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     sys.path.insert(0, "")  # names are looked for in the current folder, however this was started
     torch.set_num_threads(options.threads)
+    if options.json and not Path(options.json).absolute().parent.is_dir():  # now, not afterwards
+        print(f"latency: --json {options.json}: There is no such folder.", file=sys.stderr)
+        return 2
     try:
         names = list(dict.fromkeys(options.candidates))
         opened = {name: open_candidate(name, options.threads) for name in names}
@@ -151,8 +155,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     runs = {name: (lambda run=c.run: run(x)) for name, c in opened.items()}
     found = measure(runs, options.rounds, options.warm_up, progress=not options.quiet)
-    print(f"input {x.dtype} {x.shape}, {options.rounds} rounds, {options.threads} threads")
+    plural = "" if options.threads == 1 else "s"
+    print(f"input {x.dtype} {x.shape}, {options.rounds} rounds, {options.threads} thread{plural}")
     print(found.table())
+    if options.rounds < ENOUGH:
+        print(f"? is an end that {options.rounds} rounds cannot give; p99 takes {ENOUGH} or more.")
     if options.json:
         Path(options.json).write_text(json.dumps(found.as_json(), indent=1), encoding="utf8")
     return 0
@@ -198,12 +205,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--shape", type=_shape, help="of the input, like 1,3,224,224")
     parser.add_argument(
-        "--batch", type=_count, default=1, help="first axis, if --shape is not given"
+        "--batch", type=_count, default=1, help="first axis, if --shape is not given (%(default)s)"
     )
     parser.add_argument("--input", help="an .npy file to use as the input")
-    parser.add_argument("--rounds", type=_count, default=ROUNDS)
-    parser.add_argument("--warm-up", type=_count, default=WARM_UP)
-    parser.add_argument("--threads", type=_count, default=1)
+    parser.add_argument(
+        "--rounds", type=_count, default=ROUNDS, help="calls of each that count (%(default)s)"
+    )
+    parser.add_argument(
+        "--warm-up", type=_count, default=WARM_UP, help="calls before that do not (%(default)s)"
+    )
+    parser.add_argument(
+        "--threads", type=_count, default=1, help="of PyTorch and onnxruntime (%(default)s)"
+    )
     parser.add_argument("--json", help="a file for all times, machine and versions")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     return parser

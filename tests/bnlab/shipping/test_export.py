@@ -98,6 +98,11 @@ def test_a_program_keeps_the_mode_that_it_was_exported_in():
         program(model, X[:1])
 
 
+def test_the_older_tracing_is_deprecated():
+    with pytest.warns(DeprecationWarning, match="deprecated"):
+        torch.jit.trace(torch.nn.ReLU(), X[:2])
+
+
 def test_observers_stand_where_the_batch_norm_was():
     model = net()
     before = {k: v.clone() for k, v in model.state_dict().items()}

@@ -68,6 +68,8 @@ def test_it_agrees_with_pytorchs_function():
     ours, theirs = fold(conv, norm), fuse_conv_bn_eval(conv, norm)
     torch.testing.assert_close(ours.weight, theirs.weight)
     torch.testing.assert_close(ours.bias, theirs.bias)
+    with pytest.raises(AssertionError):
+        fuse_conv_bn_eval(conv, norm.train())
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])

@@ -150,15 +150,23 @@ def test_a_program_of_torch_export_and_an_input_of_ones_own(here, capsys):
         (["my_models:number"], "is int; expected an nn.Module"),
         (["my_models:broken"], "raised RuntimeError: no weights"),
         (["my_models:model"], "give --shape"),
-        (["model.onnx", "--shape", "1,3,8,8"], "shape ('batch', 1, 8, 8), and got (1, 3, 8, 8)"),
+        (["model.onnx", "--shape", "1,3,8,8"], "shape (batch, 1, 8, 8), and got (1, 3, 8, 8)"),
         (["model.onnx", "--shape", "1,8,8"], "got (1, 8, 8)"),
         (["my_models:model", "--shape", "1,3,8,8"], "it raised RuntimeError"),
         (["model.onnx", "--input", "missing.npy"], "--input missing.npy"),
+        (["model.onnx", "--json", "nowhere/latency.json"], "There is no such folder"),
     ],
 )
 def test_what_cannot_be_measured_is_told(here, capsys, arguments, words):
     assert main(arguments) == 2
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("rounds, told", [(5, True), (368, False)])
+def test_too_few_rounds_are_told(here, capsys, rounds, told):
+    assert main(["model.onnx", "--rounds", str(rounds), "--quiet"]) == 0
+    seen = capsys.readouterr().out
+    assert ("?" in seen) == ("p99 takes 368 or more" in seen) == told
 
 
 @pytest.mark.parametrize("wrong", [["--shape", "1,x"], ["--rounds", "0"], ["--batch", "-1"]])
