@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import io
 import numbers
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import torch
@@ -19,6 +17,7 @@ from torch import nn
 from autograder.compare import describe
 from autograder.spec import AnswerError
 from autograder.specs.ex6_8.models import in_eval
+from autograder.specs.ex6_8.translations import one_table
 from bnlab.shipping.export import session
 from bnlab.shipping.quiet import quiet
 
@@ -101,27 +100,6 @@ def compared(parity: Callable, model: nn.Module, x: np.ndarray, off: np.ndarray)
     return outputs | _afterwards(model, before)
 
 
-@functools.cache
-def _registry(make: Callable, *options: int, **named: int) -> Any:
-    return make(*options, **named)
-
-
-@contextlib.contextmanager
-def _exporting() -> Iterator[None]:
-    """Exporters without their messages. The table of translations, most of an export's time, is
-    made once."""
-    # Not at the top: it takes a second, and other exercises are imported with this one.
-    from torch.onnx._internal.exporter._registration import ONNXRegistry
-
-    once = staticmethod(functools.partial(_registry, ONNXRegistry.from_torchlib))
-    with (
-        quiet(),
-        contextlib.redirect_stdout(io.StringIO()),
-        mock.patch.object(ONNXRegistry, "from_torchlib", once),
-    ):
-        yield
-
-
 def exported(
     export: Callable, model: nn.Module, example: np.ndarray, batches: list[np.ndarray]
 ) -> dict[str, Any]:
@@ -134,7 +112,7 @@ def exported(
     before = _state(model)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
-        with _exporting():
+        with quiet(), contextlib.redirect_stdout(io.StringIO()), one_table():
             export(model, str(path), torch.from_numpy(example.copy()))
         if not path.is_file():
             raise AnswerError(
