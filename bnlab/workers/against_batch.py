@@ -33,7 +33,7 @@ class WithOwnBackward(SyncBatchNorm):
     normalise = OwnBackward
 
 
-ARMS = {"all sums of all workers": SyncBatchNorm, "backward with own sums": WithOwnBackward}
+ARMS = {"shared": SyncBatchNorm, "own sums": WithOwnBackward}
 
 
 def compare(counts: Sequence[int], seed: int = 0) -> dict[str, dict[str, float]]:
