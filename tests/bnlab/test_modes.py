@@ -11,7 +11,7 @@ from torch.optim.swa_utils import update_bn
 
 from bnlab.figures import BLUE, ORANGE
 from bnlab.modes import evaluating, keeping_modes, modes
-from bnlab.modes_picture import draw_modes
+from bnlab.pictures.modes import draw_modes
 
 
 @pytest.fixture

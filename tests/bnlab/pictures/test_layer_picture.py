@@ -3,8 +3,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from bnlab.layer_picture import LAYERS, layer_protocol
 from bnlab.numpy_net import Linear, ReLU
+from bnlab.pictures.layer import LAYERS, layer_protocol
 
 
 def test_the_picture_shows_every_entry():

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from bnlab.lab_figures import accuracy_lines, gradient_lines, loss_lines, means_over
+from bnlab.pictures.training import accuracy_lines, gradient_lines, loss_lines, means_over
 from bnlab.training import load, mlp, sweep
 
 

@@ -1,4 +1,4 @@
-"""The figures of chapter 4.3: accuracies of a sweep, and losses and gradient norms of its runs."""
+"""The figures of chapter 4.3 and the capstone: accuracies of a sweep, and losses and gradient norms of its runs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from bnlab.training import Sweep
 LOOK = {
     "default init": COLOURS["none"],
     "He init": COLOURS["he"],
+    "plain": COLOURS["he"],
     "LN": COLOURS["ln"],
     "GN": COLOURS["gn"],
     "BN": COLOURS["bn"],

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from bnlab.figures import RED
-from bnlab.leak_picture import ROWS, draw_heard, draw_leak, draw_pixels
+from bnlab.pictures.leak import ROWS, draw_heard, draw_leak, draw_pixels
 
 
 def test_one_red_way_leads_from_a_stranger_to_your_answer():

@@ -2,8 +2,8 @@
 
 import matplotlib.pyplot as plt
 
-from bnlab.autograd_picture import draw_function
 from bnlab.figures import GREEN, ORANGE
+from bnlab.pictures.autograd import draw_function
 
 
 def test_inputs_keep_their_history_and_results_do_not():

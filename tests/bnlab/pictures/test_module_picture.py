@@ -5,8 +5,8 @@ import copy
 import matplotlib.pyplot as plt
 import torch
 
-from bnlab.module_picture import BANDS, CARRIERS, module_memory
 from bnlab.norms.batch_norm import BatchNorm
+from bnlab.pictures.module import BANDS, CARRIERS, module_memory
 
 
 def test_every_name_stands_in_the_band_that_it_belongs_to():

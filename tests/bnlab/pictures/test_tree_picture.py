@@ -5,7 +5,7 @@ import pytest
 from matplotlib.colors import same_color
 
 from bnlab.figures import RED
-from bnlab.tree_picture import FORMS, draw_tree, levels, lost
+from bnlab.pictures.tree import FORMS, draw_tree, levels, lost
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import matplotlib.pyplot as plt
 
-from bnlab.lab_picture import ARMS, OUTPUTS, SEEDS, VALUES, lab
+from bnlab.pictures.cuda_lab import ARMS, OUTPUTS, SEEDS, VALUES, lab
 from bnlab.training import Run
 
 

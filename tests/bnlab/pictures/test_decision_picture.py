@@ -5,7 +5,7 @@ import pytest
 from matplotlib.patches import FancyBboxPatch
 
 from autograder.specs.ex5_5.rules import HAS
-from bnlab.decision_picture import BRANCHES, REST, tree
+from bnlab.pictures.decision import BRANCHES, REST, tree
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 from matplotlib.patches import Rectangle
 
-from bnlab.passes_picture import draw_passes, passes
+from bnlab.pictures.passes import draw_passes, passes
 
 LADDER = {"copy": [("copy", "RW")], "cached": [("load", "Rw"), ("sum", "r"), ("store", "rW")]}
 

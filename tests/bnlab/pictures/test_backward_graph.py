@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from bnlab.backward_graph import draw_graph, draw_projection, projection
+from bnlab.pictures.backward_graph import draw_graph, draw_projection, projection
 
 X, DY = [0.2, 2.0, 1.1], [0.6, 2.6, -0.6]
 

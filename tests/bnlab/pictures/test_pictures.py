@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
 
-from bnlab.pictures import CHANNELS, gradient_paths, memory_strips
+from bnlab.pictures.layouts import CHANNELS, gradient_paths, memory_strips
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import matplotlib.pyplot as plt
 import pytest
 import torch
 
-from bnlab.axes_picture import draw_shared, shares_with
 from bnlab.figures import BLUE
 from bnlab.norms.axes import group_norm, normalize
+from bnlab.pictures.axes import draw_shared, shares_with
 
 SHAPE, PLACE = (3, 4, 2, 2), (1, 2, 0, 1)
 N, C, H, W = SHAPE

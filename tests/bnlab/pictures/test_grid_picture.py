@@ -5,7 +5,7 @@ import pytest
 from matplotlib.colors import same_color
 
 from bnlab.figures import BLUE, GREEN, ORANGE
-from bnlab.grid_picture import draw_grid, rows
+from bnlab.pictures.grid import draw_grid, rows
 
 
 def test_warps_fill_the_blocks_and_the_last_of_a_block_may_be_short():

@@ -1,0 +1,1 @@
+"""Pictures that chapters draw, a file each; `bnlab.figures` has their style and colours."""
