@@ -1,4 +1,4 @@
-"""The figures of chapter 4.3 and the capstone: accuracies of a sweep, and losses and gradient norms of its runs."""
+"""The figures of chapter 4.3 and the capstone: accuracies, losses and gradient norms of a sweep."""
 
 from __future__ import annotations
 
