@@ -38,6 +38,10 @@ def test_every_page_of_the_contents_is_there(site):
     assert [f for f in files if not (site / f"{f}.html").exists()] == []
 
 
+def test_the_cheat_sheet_is_there_as_a_pdf(site):
+    assert (site / "chapters/appendix/cheat-sheet.pdf").read_bytes().startswith(b"%PDF")
+
+
 def test_nothing_is_loaded_from_another_host(pages):
     loaded = [
         (path.name, tag.name, tag[attribute])
