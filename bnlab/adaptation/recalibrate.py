@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from bnlab.modes import evaluating
+
 
 @torch.no_grad()
 def recalibrate(model: nn.Module, batches: Iterable[Any]) -> nn.Module:
@@ -27,22 +29,20 @@ def recalibrate(model: nn.Module, batches: Iterable[Any]) -> nn.Module:
     layers = [
         m for m in model.modules() if isinstance(m, _BatchNorm) and m.running_mean is not None
     ]
-    before = [(m, m.training, getattr(m, "momentum", None)) for m in model.modules()]
+    momenta = [layer.momentum for layer in layers]
     try:
-        model.eval()
-        for layer in layers:
-            layer.reset_running_stats()
-            layer.training = True
-        total = 0
-        for batch in batches:
-            x = batch if isinstance(batch, Tensor) else batch[0]
-            total += len(x)
+        with evaluating(model):
             for layer in layers:
-                layer.momentum = len(x) / total
-            model(x)
+                layer.reset_running_stats()
+                layer.training = True
+            total = 0
+            for batch in batches:
+                x = batch if isinstance(batch, Tensor) else batch[0]
+                total += len(x)
+                for layer in layers:
+                    layer.momentum = len(x) / total
+                model(x)
     finally:
-        for module, mode, momentum in before:
-            module.training = mode
-            if module in layers:
-                module.momentum = momentum
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
     return model

@@ -8,18 +8,13 @@ from dataclasses import replace
 import torch
 from torch.nn import functional as F
 
+from bnlab.adaptation.shifts import noise
 from bnlab.training import Data
 
 
 def as_rows(change: Callable[[torch.Tensor], torch.Tensor]) -> Callable:
     """Lets a change of maps (N, 1, 8, 8) act on rows."""
     return lambda x: change(x.reshape(-1, 1, 8, 8)).flatten(1)
-
-
-def noise(x: torch.Tensor) -> torch.Tensor:
-    """Normal noise of standard deviation 0.3, the same at every call with as many images."""
-    rng = torch.Generator().manual_seed(5)
-    return x + 0.3 * torch.randn(x.shape, generator=rng)
 
 
 def own_gains(x: torch.Tensor) -> torch.Tensor:
